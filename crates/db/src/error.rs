@@ -1,0 +1,46 @@
+//! What can go wrong with the database, seen from above.
+
+/// Why the database did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// A statement or the connection failed.
+    #[error("the database failed while {doing}")]
+    Failed {
+        /// What was being done, as a phrase.
+        doing: &'static str,
+        /// The driver's error.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The schema could not be brought up to date.
+    #[error("the migrations could not be applied")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    /// apalis' own tables could not be created.
+    #[error("the job tables could not be prepared")]
+    Jobs(#[source] sqlx::Error),
+}
+
+impl DbError {
+    /// Wraps a driver error with what was being done.
+    pub fn while_doing(doing: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Failed { doing, source }
+    }
+
+    /// Stable name for clients, logs and metrics.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Failed { .. } => "database_failure",
+            Self::Migrate(_) | Self::Jobs(_) => "migration_failure",
+        }
+    }
+}
+
+/// Whether a statement broke a unique constraint.
+pub fn is_unique_violation(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
+/// Whether a statement broke the unique constraint or index named `constraint`.
+pub fn unique_violation_on(error: &sqlx::Error, constraint: &str) -> bool {
+    error.as_database_error().is_some_and(|e| e.is_unique_violation() && e.constraint() == Some(constraint))
+}

@@ -1,0 +1,14 @@
+//! Access to PostgreSQL: the pool, migrations, transactions that see one organization only, and news between processes.
+//!
+//! Knows no table of any room. Row-level security does the separating: every transaction takes a role that owns nothing
+//! and names its organization for as long as it lasts, so nothing leaks through the pool.
+
+mod error;
+mod events;
+mod migrate;
+mod tx;
+
+pub use error::{DbError, is_unique_violation, unique_violation_on};
+pub use events::{Events, News};
+pub use migrate::{MIGRATOR, migrate, pending_migrations};
+pub use tx::{Db, FleetTx, Tx};

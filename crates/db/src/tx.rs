@@ -1,0 +1,184 @@
+//! The pool and the two kinds of transaction: one organization's, and the fleet's.
+
+use std::{
+    ops::{Deref, DerefMut},
+    time::Duration,
+};
+
+use kernel::Scope;
+use sqlx::{
+    PgConnection, PgPool, Postgres, Transaction,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::DbError;
+
+/// The role that organization transactions act as; it owns nothing and cannot bypass row-level security.
+const APP_ROLE: &str = "soundpost_app";
+/// The role of the few reads that cross organizations (modules called `fleet`).
+const FLEET_ROLE: &str = "soundpost_fleet";
+
+/// The database as rooms and doors see it.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pool: PgPool,
+}
+
+impl Db {
+    /// Opens a pool of at most `most` connections; fails when none can be had within ten seconds.
+    ///
+    /// # Errors
+    /// When the URL is not one, or the server cannot be reached.
+    pub async fn connect(url: &str, most: u32) -> Result<Self, DbError> {
+        let options: PgConnectOptions = url.parse().map_err(DbError::while_doing("reading DATABASE_URL"))?;
+        let options = options.application_name("soundpost").statement_cache_capacity(256);
+        let pool = Self::pool_options(most)
+            .connect_with(options)
+            .await
+            .map_err(DbError::while_doing("connecting"))?;
+        Ok(Self { pool })
+    }
+
+    /// Like [`Db::connect`], but does not wait for the server: the first use connects.
+    ///
+    /// # Errors
+    /// When the URL is not one.
+    pub fn connect_lazy(url: &str, most: u32) -> Result<Self, DbError> {
+        let options: PgConnectOptions = url.parse().map_err(DbError::while_doing("reading DATABASE_URL"))?;
+        let options = options.application_name("soundpost").statement_cache_capacity(256);
+        Ok(Self { pool: Self::pool_options(most).connect_lazy_with(options) })
+    }
+
+    fn pool_options(most: u32) -> PgPoolOptions {
+        PgPoolOptions::new()
+            .max_connections(most)
+            .acquire_timeout(Duration::from_secs(10))
+            .idle_timeout(Duration::from_secs(300))
+            .max_lifetime(Duration::from_secs(1800))
+    }
+
+    /// Begins a transaction that sees and changes only the things of the scope's organization.
+    ///
+    /// # Errors
+    /// When no connection can be had in time, or the roles do not exist (not migrated).
+    pub async fn begin(&self, scope: &Scope) -> Result<Tx, DbError> {
+        let mut inner = self.pool.begin().await.map_err(DbError::while_doing("beginning a transaction"))?;
+        sqlx::query("select set_config('role', $1, true), set_config('soundpost.organization', $2, true)")
+            .bind(APP_ROLE)
+            .bind(scope.organization().uuid().to_string())
+            .execute(&mut *inner)
+            .await
+            .map_err(DbError::while_doing("entering an organization"))?;
+        Ok(Tx { inner, scope: *scope })
+    }
+
+    /// Begins a transaction of the fleet role: the reads that cross organizations.
+    ///
+    /// # Errors
+    /// As [`Db::begin`].
+    pub async fn fleet(&self) -> Result<FleetTx, DbError> {
+        let mut inner =
+            self.pool.begin().await.map_err(DbError::while_doing("beginning a fleet transaction"))?;
+        sqlx::query("select set_config('role', $1, true)")
+            .bind(FLEET_ROLE)
+            .execute(&mut *inner)
+            .await
+            .map_err(DbError::while_doing("entering the fleet role"))?;
+        Ok(FleetTx { inner })
+    }
+
+    /// The bare pool, for what runs outside organizations: apalis, LISTEN, health checks.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Asks the server for a sign of life.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn ping(&self) -> Result<(), DbError> {
+        sqlx::query("select 1")
+            .execute(&self.pool)
+            .await
+            .map(|_| ())
+            .map_err(DbError::while_doing("asking for a sign of life"))
+    }
+}
+
+/// A transaction of one organization. Dropped without [`Tx::commit`], it leaves nothing behind.
+#[derive(Debug)]
+pub struct Tx {
+    inner: Transaction<'static, Postgres>,
+    scope: Scope,
+}
+
+impl Tx {
+    /// Who acts for which organization.
+    pub const fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// Makes everything done in this transaction lasting.
+    ///
+    /// # Errors
+    /// When the server does not confirm it.
+    pub async fn commit(self) -> Result<(), DbError> {
+        self.inner.commit().await.map_err(DbError::while_doing("committing"))
+    }
+
+    /// Tells every process that something of this organization changed; sent when the transaction commits.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn announce(&mut self, topic: &'static str) -> Result<(), DbError> {
+        let payload = format!("{}:{topic}", self.scope.organization().uuid().simple());
+        sqlx::query("select pg_notify('soundpost_news', $1)")
+            .bind(payload)
+            .execute(&mut *self.inner)
+            .await
+            .map(|_| ())
+            .map_err(DbError::while_doing("announcing a change"))
+    }
+}
+
+impl Deref for Tx {
+    type Target = PgConnection;
+    fn deref(&self) -> &PgConnection {
+        &self.inner
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+}
+
+/// A transaction that may read across organizations where the schema grants it.
+#[derive(Debug)]
+pub struct FleetTx {
+    inner: Transaction<'static, Postgres>,
+}
+
+impl FleetTx {
+    /// Makes everything done in this transaction lasting.
+    ///
+    /// # Errors
+    /// When the server does not confirm it.
+    pub async fn commit(self) -> Result<(), DbError> {
+        self.inner.commit().await.map_err(DbError::while_doing("committing"))
+    }
+}
+
+impl Deref for FleetTx {
+    type Target = PgConnection;
+    fn deref(&self) -> &PgConnection {
+        &self.inner
+    }
+}
+
+impl DerefMut for FleetTx {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.inner
+    }
+}

@@ -1,0 +1,18 @@
+//! The words of Soundpost: typed ids, who acts for whom, time and chance, small enums.
+//!
+//! Knows nothing of the network, of queries or of any other crate of ours.
+
+mod ambient;
+mod ids;
+mod lookback;
+mod scope;
+mod status;
+
+pub use ambient::{Ambient, ManualAmbient, SharedAmbient, SystemAmbient};
+pub use ids::{
+    ApiKeyId, AuditId, CallId, ConnectionId, DeadLetterId, IdError, OrganizationId, RunId, UserId,
+};
+pub use lookback::{Lookback, LookbackError};
+pub use scope::{Actor, Role, RoleError, Scope};
+pub use secrecy::{ExposeSecret, SecretString};
+pub use status::{ConnectionStatus, RunKind, RunState, TranscriptState, WordError};
