@@ -121,24 +121,11 @@ create table gong_connections (
     api_base_url           text not null,
     -- [{"id": "...", "name": "..."}]; empty until the company is known.
     workspaces             jsonb not null default '[]',
-    -- Only calls of these Gong workspaces are imported; null means all.
-    selected_workspaces    text[],
     granted_scopes         text[] not null default '{}',
     missing_scopes         text[] not null default '{}',
     scope_probe_at         timestamptz,
     history_days           integer check (history_days between 1 and 60),
     connected_at           timestamptz not null,
-    -- No call that started before this moment is ever imported.
-    import_floor           timestamptz not null,
-    poll_every_seconds     integer check (poll_every_seconds between 300 and 86400),
-    overlap_seconds        integer check (overlap_seconds between 3600 and 1209600),
-    next_poll_at           timestamptz,
-    -- When the last poll that ended well began; the next one looks back from here.
-    last_poll_at           timestamptz,
-    next_sweep_at          timestamptz,
-    last_sweep_at          timestamptz,
-    -- Since when we know that this company uses private calls.
-    private_seen_at        timestamptz,
     last_error_code        text,
     last_error_at          timestamptz,
     connected_by           uuid references users on delete set null,
@@ -148,8 +135,6 @@ create table gong_connections (
 );
 create unique index gong_connections_one_live on gong_connections (organization_id) where status <> 'disconnected';
 create index gong_connections_by_organization on gong_connections (organization_id, created_at desc);
-create index gong_connections_due_polls on gong_connections (next_poll_at) where status in ('connected', 'reconnect_required');
-create index gong_connections_due_sweeps on gong_connections (next_sweep_at) where status in ('connected', 'reconnect_required');
 
 -- One Gong company, one organization: a workspace id can be claimed once in the whole installation.
 create table gong_company_claims (
@@ -195,6 +180,29 @@ create table gong_flows (
     consumed_at     timestamptz
 );
 create index gong_flows_by_expiry on gong_flows (expires_at);
+
+-- When each connection is looked at, and what may be imported.
+create table gong_schedules (
+    connection_id       uuid primary key references gong_connections on delete cascade,
+    organization_id     uuid not null references organizations on delete cascade,
+    -- False while the connection is paused or disconnected.
+    active              boolean not null,
+    -- No call that started before this moment is ever imported.
+    import_floor        timestamptz not null,
+    -- Only calls of these Gong workspaces are imported; null means all.
+    selected_workspaces text[],
+    poll_every_seconds  integer check (poll_every_seconds between 300 and 86400),
+    overlap_seconds     integer check (overlap_seconds between 3600 and 1209600),
+    next_poll_at        timestamptz not null,
+    -- When the last poll that ended well began; the next one looks back from here.
+    last_poll_at        timestamptz,
+    next_sweep_at       timestamptz not null,
+    last_sweep_at       timestamptz,
+    -- Since when we know that this company uses private calls.
+    private_seen_at     timestamptz
+);
+create index gong_schedules_due_polls on gong_schedules (next_poll_at) where active;
+create index gong_schedules_due_sweeps on gong_schedules (next_sweep_at) where active;
 
 -- The pace of one Gong company over all our processes.
 create table gong_budgets (
@@ -371,7 +379,7 @@ declare
     t text;
     owned text[] := array[
         'memberships', 'api_keys', 'audit_log', 'gong_connections', 'gong_company_claims', 'gong_credentials',
-        'gong_flows', 'gong_budgets', 'gong_usage', 'gong_runs', 'gong_windows', 'gong_calls', 'gong_transcripts',
+        'gong_flows', 'gong_schedules', 'gong_budgets', 'gong_usage', 'gong_runs', 'gong_windows', 'gong_calls', 'gong_transcripts',
         'gong_tombstones', 'gong_call_counts'];
 begin
     foreach t in array owned loop
@@ -409,7 +417,7 @@ declare
     t text;
 begin
     foreach t in array array[
-        'organizations', 'users', 'memberships', 'api_keys', 'audit_log', 'gong_connections', 'gong_credentials', 'gong_flows',
+        'organizations', 'users', 'memberships', 'api_keys', 'audit_log', 'gong_connections', 'gong_credentials', 'gong_flows', 'gong_schedules',
         'gong_runs', 'gong_calls', 'gong_budgets', 'gong_call_counts', 'gong_usage'] loop
         execute format('create policy fleet on %I to soundpost_fleet using (true) with check (true)', t);
     end loop;
@@ -419,5 +427,5 @@ grant select, insert on memberships, audit_log to soundpost_fleet;
 grant select, update (last_used_at) on api_keys to soundpost_fleet;
 grant select, insert, update, delete on sessions, login_tries, known_devices, worker_heartbeats to soundpost_fleet;
 grant select, update, delete on gong_flows to soundpost_fleet;
-grant select on gong_connections, gong_credentials, gong_runs, gong_budgets, gong_call_counts, gong_usage to soundpost_fleet;
+grant select on gong_connections, gong_credentials, gong_schedules, gong_runs, gong_budgets, gong_call_counts, gong_usage to soundpost_fleet;
 grant select (id, organization_id, connection_id, transcript_state, next_try_at, stored_at, looked_at) on gong_calls to soundpost_fleet;
