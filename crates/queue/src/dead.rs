@@ -1,0 +1,146 @@
+//! Dead letters: jobs that were given up. They say what failed and for whom, never with which content.
+//!
+//! Every function sees what its transaction may see: one organization's letters, or with the fleet role all.
+
+use kernel::{DeadLetterId, OrganizationId};
+use serde::Serialize;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::QueueError;
+
+/// The most letters that one call lists or retries.
+pub const MOST_LETTERS: i64 = 1_000;
+
+/// A job that was given up.
+#[derive(Debug, Clone, Serialize, sqlx::FromRow)]
+pub struct DeadLetter {
+    /// Its id.
+    pub id: DeadLetterId,
+    /// Whose job it was; unknown only where the job could not be read.
+    #[sqlx(rename = "organization_id")]
+    pub organization: Option<OrganizationId>,
+    /// The word of the lane it ran in.
+    pub lane: String,
+    /// What was to be done.
+    pub kind: String,
+    /// About what; mostly a connection.
+    pub subject: Option<Uuid>,
+    /// Why it was given up, as a stable code.
+    pub code: String,
+    /// How many attempts were made.
+    pub attempts: i32,
+    /// When it was given up.
+    #[serde(with = "time::serde::rfc3339")]
+    pub died_at: OffsetDateTime,
+    /// `dead`, `retried` or `discarded`.
+    pub state: String,
+    /// When somebody retried or discarded it.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub closed_at: Option<OffsetDateTime>,
+    /// Why it was discarded.
+    pub closed_reason: Option<String>,
+}
+
+/// The newest letters first, at most `limit`; those after the letter `after`, where one is named.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(
+    conn: &mut PgConnection,
+    after: Option<DeadLetterId>,
+    limit: i64,
+) -> Result<Vec<DeadLetter>, QueueError> {
+    sqlx::query_as(
+        "select * from dead_letters
+         where $1::uuid is null
+            or (died_at, id) < (select l.died_at, l.id from dead_letters l where l.id = $1)
+         order by died_at desc, id desc limit $2",
+    )
+    .bind(after)
+    .bind(limit.clamp(1, MOST_LETTERS))
+    .fetch_all(conn)
+    .await
+    .map_err(QueueError::while_doing("listing dead letters"))
+}
+
+/// One letter, when the transaction may see it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn show(conn: &mut PgConnection, id: DeadLetterId) -> Result<Option<DeadLetter>, QueueError> {
+    sqlx::query_as("select * from dead_letters where id = $1")
+        .bind(id)
+        .fetch_optional(conn)
+        .await
+        .map_err(QueueError::while_doing("reading a dead letter"))
+}
+
+/// Sends the job of a letter again, with all its attempts. `false`: there is no such letter, it was retried or discarded
+/// before, or its job could never be read. Asked twice at once, one of the two gets `true`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn retry(conn: &mut PgConnection, id: DeadLetterId) -> Result<bool, QueueError> {
+    let sent = sqlx::query(
+        "with letter as (
+            update dead_letters set state = 'retried', closed_at = now()
+            where id = $1 and state = 'dead'
+                and organization_id is not null and subject is not null and key is not null
+            returning *)
+         select soundpost_enqueue_job(
+            lane, kind, organization_id, subject, key, null, priority, max_attempts, trace) from letter",
+    )
+    .bind(id)
+    .fetch_all(conn)
+    .await
+    .map_err(QueueError::while_doing("retrying a dead letter"))?;
+    Ok(!sent.is_empty())
+}
+
+/// Retries the oldest letters, of one kind where it is named, at most [`MOST_LETTERS`], and says how many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn retry_all(conn: &mut PgConnection, kind: Option<&str>) -> Result<u64, QueueError> {
+    let sent = sqlx::query(
+        "with picked as (
+            select id from dead_letters
+            where state = 'dead' and ($1::text is null or kind = $1)
+                and organization_id is not null and subject is not null and key is not null
+            order by died_at limit $2 for update skip locked),
+         letter as (
+            update dead_letters set state = 'retried', closed_at = now()
+            where id in (select id from picked) and state = 'dead'
+            returning *)
+         select soundpost_enqueue_job(
+            lane, kind, organization_id, subject, key, null, priority, max_attempts, trace) from letter",
+    )
+    .bind(kind)
+    .bind(MOST_LETTERS)
+    .fetch_all(conn)
+    .await
+    .map_err(QueueError::while_doing("retrying dead letters"))?;
+    Ok(sent.len() as u64)
+}
+
+/// Closes a letter without running its job again; `false` when it is not open or cannot be seen.
+///
+/// # Errors
+/// When the reason is longer than 500 characters, or the database fails.
+pub async fn discard(conn: &mut PgConnection, id: DeadLetterId, reason: &str) -> Result<bool, QueueError> {
+    if reason.chars().count() > 500 {
+        return Err(QueueError::Invalid("a reason has at most 500 characters"));
+    }
+    sqlx::query(
+        "update dead_letters set state = 'discarded', closed_at = now(), closed_reason = $2
+         where id = $1 and state = 'dead'",
+    )
+    .bind(id)
+    .bind(reason)
+    .execute(conn)
+    .await
+    .map(|done| done.rows_affected() == 1)
+    .map_err(QueueError::while_doing("discarding a dead letter"))
+}

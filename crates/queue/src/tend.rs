@@ -1,0 +1,142 @@
+//! Looking after the queue: its tables, what is due, what workers left behind, what is old.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use sqlx::{PgConnection, PgPool};
+
+use crate::{Lane, QueueError};
+
+/// How many rows one sweep of [`tidy`] deletes from each table.
+const SWEEP: i64 = 5_000;
+
+/// Creates or updates apalis' own tables; goes before our migrations, which build on them.
+///
+/// # Errors
+/// When the database cannot be reached or the user may not create a schema or the extensions `pgcrypto` and `hstore`.
+pub async fn setup(pool: &PgPool) -> Result<(), sqlx::Error> {
+    apalis_postgres::PostgresStorage::<()>::setup(pool).await.map_err(|error| match error {
+        apalis_postgres::Error::Database(source) => source,
+        other => sqlx::Error::Configuration(Box::new(other)),
+    })
+}
+
+/// What waits and runs in one lane.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LaneCounts {
+    /// The word of the lane.
+    pub lane: &'static str,
+    /// Jobs that are due and wait for a worker.
+    pub due: i64,
+    /// Jobs that wait for their time.
+    pub scheduled: i64,
+    /// Jobs that a worker holds.
+    pub running: i64,
+    /// How long the oldest due job has waited, in seconds; 0 when none is due.
+    pub oldest_due_seconds: f64,
+}
+
+/// The queue in numbers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Counts {
+    /// Every lane, empty ones too.
+    pub lanes: Vec<LaneCounts>,
+    /// Dead letters that nobody has closed.
+    pub dead_letters: i64,
+}
+
+/// Counts live jobs and open dead letters; needs a transaction of the fleet, or the pool's own user.
+///
+/// # Errors
+/// When the database fails.
+pub async fn counts(conn: &mut PgConnection) -> Result<Counts, QueueError> {
+    let rows: Vec<(String, i64, i64, i64, f64)> = sqlx::query_as(
+        "select job_type,
+            count(*) filter (where status = 'Pending' and run_at <= now()),
+            count(*) filter (where status = 'Pending' and run_at > now()),
+            count(*) filter (where status in ('Queued', 'Running')),
+            coalesce(extract(epoch from now() - min(run_at) filter (where status = 'Pending' and run_at <= now())), 0)::float8
+         from apalis.jobs where status in ('Pending', 'Queued', 'Running') group by job_type",
+    )
+    .fetch_all(&mut *conn)
+    .await
+    .map_err(QueueError::while_doing("counting jobs"))?;
+    let dead_letters: i64 = sqlx::query_scalar("select count(*) from dead_letters where state = 'dead'")
+        .fetch_one(conn)
+        .await
+        .map_err(QueueError::while_doing("counting dead letters"))?;
+    let lanes = Lane::ALL.into_iter().map(|lane| {
+        let found = rows.iter().find(|row| row.0 == lane.as_str());
+        let (due, scheduled, running, oldest) =
+            found.map_or((0, 0, 0, 0.0), |row| (row.1, row.2, row.3, row.4));
+        LaneCounts { lane: lane.as_str(), due, scheduled, running, oldest_due_seconds: oldest }
+    });
+    Ok(Counts { lanes: lanes.collect(), dead_letters })
+}
+
+/// How long until the next waiting job of each lane is due; zero when one is due now, absent for a lane where none waits.
+///
+/// # Errors
+/// When the database fails.
+pub async fn due_in(pool: &PgPool) -> Result<Vec<(Lane, Duration)>, QueueError> {
+    let names: Vec<&str> = Lane::ALL.iter().map(|lane| lane.as_str()).collect();
+    let rows: Vec<(String, Option<f64>)> = sqlx::query_as(
+        "select lane, (
+            select extract(epoch from j.run_at - clock_timestamp())::float8 from apalis.jobs j
+            where j.job_type = lane and j.status = 'Pending' order by j.run_at limit 1)
+         from unnest($1::text[]) as lane",
+    )
+    .bind(names)
+    .fetch_all(pool)
+    .await
+    .map_err(QueueError::while_doing("looking for due jobs"))?;
+    let seconds = |s: f64| Duration::try_from_secs_f64(s.max(0.0)).unwrap_or(Duration::MAX);
+    Ok(rows.into_iter().filter_map(|(lane, s)| Some((Lane::parse(&lane)?, seconds(s?)))).collect())
+}
+
+/// Gives back the jobs that `worker` took at least `older_than` ago, except those in `except`; no attempt is counted.
+///
+/// # Errors
+/// When the database fails.
+pub async fn hand_back(
+    pool: &PgPool,
+    worker: &str,
+    except: &[String],
+    older_than: Duration,
+) -> Result<u64, QueueError> {
+    let given: i64 = sqlx::query_scalar("select soundpost_hand_back_jobs($1, $2, $3)")
+        .bind(worker)
+        .bind(except)
+        .bind(older_than.as_secs_f64())
+        .fetch_one(pool)
+        .await
+        .map_err(QueueError::while_doing("handing jobs back"))?;
+    Ok(given.unsigned_abs())
+}
+
+/// Deletes done jobs after a day, killed ones after seven (their dead letters stay), and workers not seen for a day that
+/// hold nothing. At most 5,000 rows each, so that one sweep stays short; says how many rows went.
+///
+/// # Errors
+/// When the database fails.
+pub async fn tidy(pool: &PgPool) -> Result<u64, QueueError> {
+    let mut gone = 0;
+    for statement in [
+        "delete from apalis.jobs where id in (
+            select id from apalis.jobs where status = 'Done' and done_at < now() - interval '1 day' limit $1)",
+        "delete from apalis.jobs where id in (
+            select id from apalis.jobs where status = 'Killed' and done_at < now() - interval '7 days' limit $1)",
+        "delete from apalis.workers where id in (
+            select w.id from apalis.workers w where w.last_seen < now() - interval '1 day'
+                and not exists (select from apalis.jobs j where j.lock_by = w.id)
+            limit $1)",
+    ] {
+        let done = sqlx::query(statement)
+            .bind(SWEEP)
+            .execute(pool)
+            .await
+            .map_err(QueueError::while_doing("deleting old jobs and workers"))?;
+        gone += done.rows_affected();
+    }
+    Ok(gone)
+}
