@@ -62,14 +62,14 @@ create table sessions (
 create index sessions_by_expiry on sessions (expires_at);
 create index sessions_of_user on sessions (user_id);
 
--- Counts login tries per bucket (a hash of account, address or known device) and minute.
+-- Counts login tries per bucket (a hash of account, address or known device) and second; the last minute is summed.
 create table login_tries (
     bucket bytea not null,
-    minute timestamptz not null,
+    second timestamptz not null,
     tries  integer not null,
-    primary key (bucket, minute)
+    primary key (bucket, second)
 );
-create index login_tries_by_minute on login_tries (minute);
+create index login_tries_by_second on login_tries (second);
 
 -- Browsers from which a user has logged in before; they are throttled apart from strangers.
 create table known_devices (

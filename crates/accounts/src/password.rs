@@ -1,0 +1,165 @@
+//! Hashing and checking passwords, a few at a time. Knows no users.
+//!
+//! Each check takes 19 MiB and tens of milliseconds on purpose, so a flood of log-ins must neither fill the memory nor
+//! take all processors: a fixed number run, a bounded number wait, the rest are told to come back.
+
+use std::sync::Arc;
+
+use argon2::{
+    Algorithm, Argon2, Params, Version,
+    password_hash::{CustomizedPasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
+};
+use kernel::{Ambient, ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
+
+use crate::{AccountsError, fields::PASSWORD_MOST};
+
+/// How many may wait for each that runs.
+const WAITING_PER_RUNNING: usize = 16;
+
+/// A hash of no known password with the cost of all others: what a guess for an unknown user is compared to.
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$c291bmRwb3N0bm9ib2R5$kq7Zs0cWn3rHk1uXw9m2yB5vTt8fJd4aLg6oPe0iRzQ";
+
+/// Hashes and checks passwords with argon2id (19 MiB, two passes, one lane), off the async threads.
+#[derive(Debug, Clone)]
+pub struct PasswordHasher {
+    admitted: Arc<Semaphore>,
+    running: Arc<Semaphore>,
+}
+
+impl Default for PasswordHasher {
+    fn default() -> Self {
+        Self::new(2)
+    }
+}
+
+impl PasswordHasher {
+    /// Lets `concurrency` hashes run at once and sixteen times as many wait.
+    pub fn new(concurrency: usize) -> Self {
+        let concurrency = concurrency.clamp(1, 64);
+        Self::with_queue(concurrency, concurrency * WAITING_PER_RUNNING)
+    }
+
+    /// Lets `concurrency` hashes run at once and `waiting` wait.
+    pub fn with_queue(concurrency: usize, waiting: usize) -> Self {
+        Self {
+            admitted: Arc::new(Semaphore::new(concurrency + waiting)),
+            running: Arc::new(Semaphore::new(concurrency)),
+        }
+    }
+
+    /// Hashes a password under a fresh salt; the text holds the salt and the cost.
+    ///
+    /// # Errors
+    /// [`AccountsError::Busy`] when too many wait already.
+    pub async fn hash(
+        &self,
+        password: &SecretString,
+        ambient: &dyn Ambient,
+    ) -> Result<String, AccountsError> {
+        let password = password.clone();
+        let salt: [u8; 16] = ambient.random();
+        self.in_turn(move || {
+            let bytes = password.expose_secret().as_bytes();
+            let params = Params::new(19_456, 2, 1, None).map_err(|e| AccountsError::Hash(e.into()))?;
+            Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
+                .hash_password_with_params(bytes, &salt, params)
+                .map(|hash| hash.to_string())
+                .map_err(AccountsError::Hash)
+        })
+        .await
+    }
+
+    /// Whether a password belongs to a stored hash. Without a hash (no such user) the answer is no, after as long a time.
+    ///
+    /// # Errors
+    /// [`AccountsError::Busy`] when too many wait already; [`AccountsError::Corrupt`] when the hash cannot be read.
+    pub async fn verify(
+        &self,
+        password: &SecretString,
+        stored: Option<String>,
+    ) -> Result<bool, AccountsError> {
+        let password = password.clone();
+        self.in_turn(move || {
+            let acceptable = password.expose_secret().chars().nth(PASSWORD_MOST).is_none();
+            let bytes = if acceptable { password.expose_secret().as_bytes() } else { b"too long".as_slice() };
+            let hash = PasswordHash::new(stored.as_deref().unwrap_or(NOBODY))
+                .map_err(|_| AccountsError::Corrupt { what: "password hash" })?;
+            let right = Argon2::default().verify_password(bytes, &hash).is_ok();
+            Ok(right && acceptable && stored.is_some())
+        })
+        .await
+    }
+
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, AccountsError> + Send + 'static,
+    ) -> Result<T, AccountsError> {
+        let place = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| AccountsError::Busy)?;
+        let turn = Arc::clone(&self.running).acquire_owned().await.map_err(|_| AccountsError::Busy)?;
+        tokio::task::spawn_blocking(move || {
+            // Given back by the thread, not by the caller: a caller that goes away must not let another hash start.
+            let _held = (place, turn);
+            work()
+        })
+        .await
+        .map_err(AccountsError::Interrupted)?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel::SystemAmbient;
+
+    #[tokio::test]
+    async fn a_password_opens_its_own_hash_only() {
+        let hasher = PasswordHasher::default();
+        let password = SecretString::from("a horse, a boat");
+        let one = hasher.hash(&password, &SystemAmbient).await.unwrap();
+        let two = hasher.hash(&password, &SystemAmbient).await.unwrap();
+        assert!(one.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{one}");
+        assert_ne!(one, two, "each hash has its own salt");
+        assert!(hasher.verify(&password, Some(one.clone())).await.unwrap());
+        assert!(!hasher.verify(&"a horse, a boar".into(), Some(one)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn nobody_has_no_password_and_costs_the_same() {
+        let hash = PasswordHash::new(NOBODY).unwrap();
+        assert_eq!(hash.params.to_string(), "m=19456,t=2,p=1");
+        let hasher = PasswordHasher::default();
+        assert!(!hasher.verify(&"whatever it is".into(), None).await.unwrap());
+        let broken = hasher.verify(&"whatever it is".into(), Some("plain".to_owned())).await;
+        assert_eq!(broken.unwrap_err().code(), "stored_value_unreadable");
+    }
+
+    #[tokio::test]
+    async fn an_overlong_password_is_wrong_and_not_hashed_whole() {
+        let hasher = PasswordHasher::default();
+        let stored = hasher.hash(&"too long".into(), &SystemAmbient).await.unwrap();
+        assert!(!hasher.verify(&"x".repeat(201).into(), Some(stored)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn more_than_the_queue_holds_are_told_to_come_back() {
+        let hasher = PasswordHasher::with_queue(1, 1);
+        let held = Arc::clone(&hasher.running).acquire_owned().await.unwrap();
+        let waiting: Vec<_> = (0..2)
+            .map(|_| {
+                let hasher = hasher.clone();
+                tokio::spawn(async move { hasher.verify(&"x".into(), None).await })
+            })
+            .collect();
+        while hasher.admitted.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(hasher.verify(&"x".into(), None).await, Err(AccountsError::Busy)));
+        drop(held);
+        for one in waiting {
+            assert!(!one.await.unwrap().unwrap());
+        }
+        assert!(hasher.verify(&"x".into(), None).await.is_ok(), "places are given back");
+    }
+}

@@ -1,0 +1,6 @@
+//! SQL that crosses organizations: what happens before one is known.
+
+pub(crate) mod keys;
+pub(crate) mod login;
+pub(crate) mod people;
+pub(crate) mod sessions;
