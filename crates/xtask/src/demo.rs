@@ -1,0 +1,129 @@
+//! `cargo xtask demo`: a stranger's first look. Builds the programs, gives them a private PostgreSQL and a simulated
+//! Gong, connects the two through the real OAuth pages, and shows the history coming in.
+//! Speaks to our programs only as the outside does: commands, environment, HTTP.
+
+mod keep;
+mod programs;
+mod progress;
+mod summary;
+mod visitor;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::args::Arguments;
+use crate::fault::{Doing, Fault};
+use crate::postgres::Postgres;
+use crate::workspace::Workspace;
+use crate::{run, stop};
+use keep::Keep;
+use programs::{App, Simulator};
+use visitor::Visitor;
+
+/// What the person asked for.
+pub(crate) struct Options {
+    exit: bool,
+    calls: u32,
+    conversations: Option<PathBuf>,
+    no_limit: bool,
+    release: bool,
+    port: Option<u16>,
+    fresh: bool,
+}
+
+impl Options {
+    fn read(mut arguments: Arguments) -> Result<Self, Fault> {
+        let conversations: Option<PathBuf> = arguments.value("--conversations")?;
+        let conversations = conversations
+            .map(|file| file.canonicalize().doing(format!("looking for {}", file.display())))
+            .transpose()?;
+        let options = Self {
+            exit: arguments.flag("--exit"),
+            calls: arguments.value("--calls")?.unwrap_or(400),
+            conversations,
+            no_limit: arguments.flag("--no-limit"),
+            release: arguments.flag("--release"),
+            port: arguments.value("--port")?,
+            fresh: arguments.flag("--fresh"),
+        };
+        arguments.end()?;
+        Ok(options)
+    }
+}
+
+/// Runs the demo until Ctrl-C, or with `--exit` until the history is in.
+pub(crate) fn command(arguments: Arguments) -> Result<bool, Fault> {
+    let options = Options::read(arguments)?;
+    let workspace = Workspace::read()?;
+    let keep = Keep::open(&workspace.root, &options)?;
+
+    say("building soundpost and gong-sim (the first time takes some minutes)");
+    let mut build = run::cargo(&workspace.root);
+    build.args(["build", "--workspace", "--bins"]);
+    if options.release {
+        build.arg("--release");
+    }
+    run::must(&mut build)?;
+    let folder = workspace.programs(options.release);
+
+    let database = Database::start(&workspace, &keep)?;
+    let simulator = Simulator::start(&folder, &keep, &options)?;
+    say(&format!("the simulated Gong is up: {}", simulator.control));
+    let mut app = App::new(&folder, &keep, &simulator, &database.url, &options)?;
+    app.prepare(&keep)?;
+    app.serve(&keep)?;
+    say(&format!("soundpost is up: {}", app.url));
+
+    let mut visitor = Visitor::log_in(&app.url, &keep)?;
+    let start = Instant::now();
+    let news = visitor.connect()?;
+    let outcome = progress::watch(&mut visitor, &mut app)?;
+    let complete = summary::print(&mut visitor, &simulator, &outcome, news.then(|| start.elapsed()))?;
+    println!("\n  open      {}/settings/integrations/gong", app.url);
+    println!("  e-mail    {}\n  password  {}", keep::OWNER, keep.password()?);
+    println!(
+        "  settings  {} (to run soundpost's other commands: `set -a; . FILE`)",
+        keep.environment_file().display()
+    );
+    println!("  logs      {}", keep.folder().display());
+    if options.exit {
+        return Ok(complete);
+    }
+    println!("\nUp until Ctrl-C.");
+    wait(&mut app, simulator)?;
+    say("stopping");
+    Ok(true)
+}
+
+fn wait(app: &mut App, mut simulator: Simulator) -> Result<(), Fault> {
+    while !stop::asked() {
+        stop::sleep(Duration::from_secs(1));
+        app.check()?;
+        simulator.check()?;
+    }
+    Ok(())
+}
+
+/// One line about what happens now.
+fn say(sentence: &str) {
+    println!("· {sentence}");
+}
+
+/// The database of `DATABASE_URL`, or a private server.
+struct Database {
+    url: String,
+    _private: Option<Postgres>,
+}
+
+impl Database {
+    fn start(workspace: &Workspace, keep: &Keep) -> Result<Self, Fault> {
+        if let Some(url) = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty()) {
+            say("using the PostgreSQL of DATABASE_URL");
+            return Ok(Self { url, _private: None });
+        }
+        say("starting a private PostgreSQL (DATABASE_URL is not set)");
+        let postgres = Postgres::for_demo(&workspace.root, keep.folder())?;
+        say(&format!("{} is up", postgres.description));
+        Ok(Self { url: postgres.url.clone(), _private: Some(postgres) })
+    }
+}

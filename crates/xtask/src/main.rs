@@ -1,0 +1,83 @@
+//! `cargo xtask`: the commands that people and CI run in this repository.
+//! Knows cargo, PostgreSQL as a program and the outside contract of our binaries; never links one of our crates,
+//! so that it compiles within seconds and can test a workspace that does not build.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
+
+mod args;
+mod check;
+mod demo;
+mod fault;
+mod guard;
+mod http;
+mod install;
+mod postgres;
+mod run;
+mod secret;
+mod stop;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use args::Arguments;
+use fault::Fault;
+
+const USAGE: &str = "\
+cargo xtask <command>
+
+  demo   build everything, start a private PostgreSQL and a simulated Gong, connect them and stay up
+           --exit                  end after the summary; exit 0 only if every expected call arrived
+           --calls N               calls in the simulated Gong (400)
+           --conversations FILE    real conversations as call bodies, one JSON object a line
+           --no-limit              neither side limits requests
+           --release               optimized build
+           --port P                port of the web pages (8080, or a free one when it is taken)
+           --fresh                 forget the data of an earlier demo of this checkout
+  test   everything that CI runs
+           --only STEP ...         of fmt clippy tidy deny unit stories browser docs
+           --no-browser            leave out the browser tests
+  tidy   the rules of the house that no compiler checks
+  postgres
+         a private PostgreSQL for a shell: prints its URL and stays up until Ctrl-C
+";
+
+fn main() -> ExitCode {
+    if let Err(fault) = stop::listen() {
+        eprintln!("xtask: {fault}");
+        return ExitCode::FAILURE;
+    }
+    let mut words = std::env::args().skip(1);
+    let command = words.next().unwrap_or_default();
+    let outcome = dispatch(&command, Arguments::new(words.collect()));
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(fault) => {
+            eprintln!("xtask: {fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether the docs may name this command.
+fn has_command(name: &str) -> bool {
+    name == "help"
+        || USAGE
+            .lines()
+            .any(|line| line.strip_prefix("  ").is_some_and(|line| line.split(' ').next() == Some(name)))
+}
+
+/// Runs one command; `false` means that it did its work and the answer is no.
+fn dispatch(command: &str, arguments: Arguments) -> Result<bool, Fault> {
+    match command {
+        "demo" => demo::command(arguments),
+        "test" => check::command(arguments),
+        "tidy" => tidy::command(arguments),
+        "postgres" => postgres::command(arguments),
+        "" | "help" | "--help" | "-h" => {
+            print!("{USAGE}");
+            Ok(true)
+        }
+        other => Err(Fault::new(format!("there is no command {other:?}\n\n{USAGE}"))),
+    }
+}

@@ -1,0 +1,72 @@
+//! A private PostgreSQL of this checkout: for one test run (fast, forgetful) or for the demo (kept, durable).
+//! Listens on 127.0.0.1 only, behind a random password; ends with us. Knows nothing of what is stored in it.
+
+mod binaries;
+mod cluster;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::args::Arguments;
+use crate::fault::Fault;
+use crate::guard::Guarded;
+use crate::stop;
+use crate::workspace::Workspace;
+
+pub(crate) use cluster::free_port;
+
+/// The user that PostgreSQL runs as when we are root, which it refuses: `nobody`.
+const NOBODY: u32 = 65534;
+
+/// A running PostgreSQL.
+pub(crate) struct Postgres {
+    /// Superuser access: `postgres://soundpost:...@127.0.0.1:port/postgres`.
+    pub(crate) url: String,
+    /// For people: which version, from where.
+    pub(crate) description: String,
+    /// Dropping it stops the server.
+    _server: Guarded,
+    _folder: Option<Sweep>,
+}
+
+/// A folder that goes when this is dropped, should the server's guard have left it.
+struct Sweep(PathBuf);
+
+impl Drop for Sweep {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Postgres {
+    /// One for a test run: without fsync, in memory where there is room, gone afterwards.
+    pub(crate) fn for_tests(workspace: &Workspace) -> Result<Self, Fault> {
+        let binaries = binaries::find_or_install()?;
+        cluster::start_for_tests(&binaries, &workspace.target.join("xtask"))
+    }
+
+    /// The one that keeps the data of this checkout's demo.
+    pub(crate) fn for_demo(root: &Path, keep: &Path) -> Result<Self, Fault> {
+        let binaries = binaries::find_or_install()?;
+        cluster::start_for_demo(&binaries, root, keep)
+    }
+}
+
+/// Where the demo keeps the data of a checkout, when it exists.
+pub(crate) fn demo_data(keep: &Path) -> Option<PathBuf> {
+    cluster::recorded_data(keep)
+}
+
+/// `cargo xtask postgres`: a test server that stays up until Ctrl-C, for psql and single tests.
+pub(crate) fn command(arguments: Arguments) -> Result<bool, Fault> {
+    arguments.end()?;
+    let postgres = Postgres::for_tests(&Workspace::read()?)?;
+    println!(
+        "{} is up until Ctrl-C:\n\nexport SOUNDPOST_TEST_DATABASE_URL={}\n",
+        postgres.description, postgres.url
+    );
+    while !stop::asked() {
+        stop::sleep(Duration::from_secs(3600));
+    }
+    Ok(true)
+}
