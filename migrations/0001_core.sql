@@ -104,9 +104,11 @@ create table audit_log (
     target          text,
     detail          jsonb not null default '{}',
     request_id      text,
-    ip              text
+    ip              text,
+    -- The order of writing; ids of one millisecond have none.
+    line            bigint generated always as identity
 );
-create index audit_log_newest on audit_log (organization_id, id desc);
+create index audit_log_newest on audit_log (organization_id, line desc);
 
 -- ---------------------------------------------------------------- the Gong connection
 
@@ -292,6 +294,8 @@ create table gong_calls (
     stored_at         timestamptz,
     -- When we last saw this call's metadata, and so its privacy.
     looked_at         timestamptz not null,
+    -- Since when Gong no longer lists it.
+    missing_since     timestamptz,
     created_at        timestamptz not null,
     unique (connection_id, gong_call_id)
 );
@@ -428,4 +432,6 @@ grant select, update (last_used_at) on api_keys to soundpost_fleet;
 grant select, insert, update, delete on sessions, login_tries, known_devices, worker_heartbeats to soundpost_fleet;
 grant select, update, delete on gong_flows to soundpost_fleet;
 grant select on gong_connections, gong_credentials, gong_schedules, gong_runs, gong_budgets, gong_call_counts, gong_usage to soundpost_fleet;
-grant select (id, organization_id, connection_id, transcript_state, next_try_at, stored_at, looked_at) on gong_calls to soundpost_fleet;
+grant select (id, organization_id, connection_id, transcript_state, lane, next_try_at, stored_at, looked_at) on gong_calls to soundpost_fleet;
+-- Overdue transcripts are looked for every minute over all organizations.
+create index gong_calls_overdue on gong_calls (next_try_at) where transcript_state in ('wanted', 'waiting');

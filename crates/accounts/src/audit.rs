@@ -9,6 +9,7 @@ use kernel::{Actor, Ambient, AuditId, OrganizationId};
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::{
     AccountsError, Cursor, Listing, PageSize, Permission,
@@ -96,9 +97,20 @@ pub struct AuditLine {
     pub request_id: Option<String>,
     /// Where the request came from.
     pub ip: Option<String>,
+    /// The order of writing.
+    pub(crate) line: i64,
 }
 
 impl AuditLine {
+    fn place(&self) -> Cursor {
+        Cursor { at: self.at, id: Uuid::from_u128(u128::from(self.line.unsigned_abs())) }
+    }
+
+    /// The place that a cursor of this list means; beyond the last line for a cursor of another list.
+    pub(crate) fn line_of(cursor: Cursor) -> i64 {
+        i64::try_from(cursor.id.as_u128()).unwrap_or(i64::MAX)
+    }
+
     /// What happened, as a sentence that the actor's name goes before.
     pub fn sentence(&self) -> &str {
         actions::sentence(&self.action)
@@ -125,7 +137,7 @@ pub async fn activity(
 ) -> Result<Listing<AuditLine>, AccountsError> {
     require(tx.scope().actor(), Permission::ViewActivity)?;
     let lines = store::page(tx, cursor, size.and_one()).await?;
-    Ok(Listing::cut(lines, size, |line| Cursor { at: line.at, id: line.id.uuid() }))
+    Ok(Listing::cut(lines, size, AuditLine::place))
 }
 
 /// Who a line is about.

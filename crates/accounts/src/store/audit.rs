@@ -60,6 +60,7 @@ struct LineRow {
     detail: Value,
     request_id: Option<String>,
     ip: Option<String>,
+    line: i64,
 }
 
 impl LineRow {
@@ -79,11 +80,12 @@ impl LineRow {
             detail: self.detail,
             request_id: self.request_id,
             ip: self.ip,
+            line: self.line,
         }
     }
 }
 
-/// Lines of the transaction's organization, newest first. The ids are in the order of time.
+/// Lines of the transaction's organization, newest first, in the order of writing.
 pub(crate) async fn page(
     tx: &mut Tx,
     cursor: Option<Cursor>,
@@ -91,12 +93,12 @@ pub(crate) async fn page(
 ) -> Result<Vec<AuditLine>, AccountsError> {
     let organization = tx.scope().organization();
     let rows: Vec<LineRow> = sqlx::query_as(
-        "select id, at, actor_kind, actor_id, actor_label, action, target, detail, request_id, ip
-         from audit_log where organization_id = $1 and ($2::uuid is null or id < $2)
-         order by id desc limit $3",
+        "select id, at, actor_kind, actor_id, actor_label, action, target, detail, request_id, ip, line
+         from audit_log where organization_id = $1 and ($2::bigint is null or line < $2)
+         order by line desc limit $3",
     )
     .bind(organization)
-    .bind(cursor.map(|c| c.id))
+    .bind(cursor.map(AuditLine::line_of))
     .bind(limit)
     .fetch_all(&mut **tx)
     .await
