@@ -1,0 +1,43 @@
+//! Reading an answer up to a limit. Knows bytes; must never know what they mean.
+
+use reqwest::Response;
+
+use crate::{GongError, TransportKind};
+
+/// The most that one page of JSON may have.
+pub(crate) const MOST_PAGE: usize = 32 * 1024 * 1024;
+/// The most that is read of an error.
+pub(crate) const MOST_ERROR: usize = 64 * 1024;
+
+/// The whole body, or an error when it has more than `most` bytes.
+pub(crate) async fn read(mut response: Response, most: usize) -> Result<Vec<u8>, GongError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| broken(&error))? {
+        if body.len() + chunk.len() > most {
+            return Err(GongError::TooLarge { request_id: None });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// As much of an error's body as there is, at most [`MOST_ERROR`] bytes; what does not arrive is not missed.
+pub(crate) async fn read_start(mut response: Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        let room = MOST_ERROR - body.len();
+        body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        if chunk.len() >= room {
+            break;
+        }
+    }
+    body
+}
+
+/// What a failure while reading means.
+pub(crate) fn broken(error: &reqwest::Error) -> GongError {
+    if error.is_decode() {
+        return GongError::Malformed { why: "its compression is broken", request_id: None };
+    }
+    GongError::Transport { kind: TransportKind::from(error) }
+}

@@ -1,0 +1,99 @@
+//! What stands between us and Gong's limits. Knows that there is one; must never know how it counts.
+
+use std::{fmt, num::NonZeroU32, time::Duration};
+
+use async_trait::async_trait;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use time::OffsetDateTime;
+
+/// What a request is for: fresh calls go before history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// New calls, checks, anything a person waits for.
+    Fresh,
+    /// History.
+    Backfill,
+}
+
+/// Why a request has to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeldReason {
+    /// Gong asked for a pause.
+    RetryAfter,
+    /// Our share of the day is used up.
+    DailyBudget,
+    /// A person or a rule stopped it.
+    Stopped,
+}
+
+impl HeldReason {
+    /// The word, for logs and screens.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RetryAfter => "retry_after",
+            Self::DailyBudget => "daily_budget",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// No request now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// When to ask again.
+    pub until: OffsetDateTime,
+    /// Why.
+    pub why: HeldReason,
+}
+
+/// What Gong asked for with a 429.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// How long nobody may send.
+    pub wait: Duration,
+}
+
+/// Passed by every request before it is sent; told of every 429.
+#[async_trait]
+pub trait Gate: Send + Sync {
+    /// Waits for a turn, or says that there is none soon.
+    async fn pass(&self, purpose: Purpose) -> Result<(), Held>;
+
+    /// Gong asked for a pause.
+    async fn hold(&self, hold: Hold);
+}
+
+/// A gate without memory, for the few look-ups before a connection exists: two requests a second, waiting.
+pub struct OpenGate {
+    limiter: DefaultDirectRateLimiter,
+}
+
+impl OpenGate {
+    /// A gate of its own.
+    pub fn new() -> Self {
+        let two = NonZeroU32::MIN.saturating_add(1);
+        Self { limiter: RateLimiter::direct(Quota::per_second(two)) }
+    }
+}
+
+impl Default for OpenGate {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for OpenGate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OpenGate")
+    }
+}
+
+#[async_trait]
+impl Gate for OpenGate {
+    async fn pass(&self, _: Purpose) -> Result<(), Held> {
+        self.limiter.until_ready().await;
+        Ok(())
+    }
+
+    async fn hold(&self, _: Hold) {}
+}
