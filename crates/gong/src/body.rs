@@ -1,5 +1,7 @@
 //! Reading an answer up to a limit. Knows bytes; must never know what they mean.
 
+use std::io::ErrorKind;
+
 use reqwest::Response;
 
 use crate::{GongError, TransportKind};
@@ -34,10 +36,16 @@ pub(crate) async fn read_start(mut response: Response) -> Vec<u8> {
     body
 }
 
-/// What a failure while reading means.
+/// What a failure while reading means. Everything that goes wrong with a body is a "decode" error to reqwest, so the causes have
+/// to be asked which of them is about the bytes themselves.
 pub(crate) fn broken(error: &reqwest::Error) -> GongError {
-    if error.is_decode() {
-        return GongError::Malformed { why: "its compression is broken", request_id: None };
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(inner) = cause {
+        let io = inner.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        if matches!(io, Some(ErrorKind::InvalidData | ErrorKind::InvalidInput)) {
+            return GongError::Malformed { why: "its compression is broken", request_id: None };
+        }
+        cause = inner.source();
     }
     GongError::Transport { kind: TransportKind::from(error) }
 }

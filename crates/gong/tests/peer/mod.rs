@@ -14,8 +14,6 @@ pub(crate) enum Reply {
     Raw(Vec<u8>),
     /// Closes with a reset.
     Reset,
-    /// Sends these bytes and then nothing more.
-    Stall(String),
 }
 
 impl Reply {
@@ -68,7 +66,6 @@ impl Peer {
 }
 
 async fn serve(listener: TcpListener, replies: Vec<Reply>, seen: Arc<Mutex<Vec<String>>>) {
-    let mut open = Vec::new();
     for reply in replies {
         let (mut stream, _) = listener.accept().await.unwrap();
         let request = request(&mut stream).await;
@@ -80,10 +77,6 @@ async fn serve(listener: TcpListener, replies: Vec<Reply>, seen: Arc<Mutex<Vec<S
             }
             Reply::Reset => {
                 let _ = stream.set_zero_linger();
-            }
-            Reply::Stall(text) => {
-                let _ = stream.write_all(text.as_bytes()).await;
-                open.push(stream);
             }
         }
     }
