@@ -23,7 +23,8 @@ use visitor::Visitor;
 /// What the person asked for.
 pub(crate) struct Options {
     exit: bool,
-    calls: u32,
+    /// `None` takes what the demo of this checkout has, or 400.
+    calls: Option<u32>,
     conversations: Option<PathBuf>,
     no_limit: bool,
     release: bool,
@@ -39,7 +40,7 @@ impl Options {
             .transpose()?;
         let options = Self {
             exit: arguments.flag("--exit"),
-            calls: arguments.value("--calls")?.unwrap_or(400),
+            calls: arguments.value("--calls")?,
             conversations,
             no_limit: arguments.flag("--no-limit"),
             release: arguments.flag("--release"),

@@ -47,7 +47,10 @@ impl Postgres {
 
     /// The one that keeps the data of this checkout's demo.
     pub(crate) fn for_demo(root: &Path, keep: &Path) -> Result<Self, Fault> {
-        let binaries = binaries::find_or_install()?;
+        let made_by =
+            demo_data(keep).and_then(|folder| std::fs::read_to_string(folder.join("data/PG_VERSION")).ok());
+        let made_by: Option<u32> = made_by.and_then(|version| version.trim().parse().ok());
+        let binaries = made_by.map_or_else(binaries::find_or_install, binaries::find_for)?;
         cluster::start_for_demo(&binaries, root, keep)
     }
 }

@@ -98,17 +98,23 @@ impl Keep {
         Ok(port)
     }
 
-    /// The simulated Gong was filled at the first start; other wishes need a fresh one.
+    /// The simulated Gong was filled at the first start; other wishes need a fresh one, no wish keeps what there is.
     fn same_choices(&self, options: &Options) -> Result<(), Fault> {
-        let conversations =
-            options.conversations.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
-        for (name, wish) in [("CALLS", options.calls.to_string()), ("CONVERSATIONS", conversations)] {
-            let kept = self.value(name, || Ok(wish.clone()))?;
-            if kept != wish {
-                let what = if name == "CALLS" { "calls" } else { "conversations" };
+        let conversations = options.conversations.as_ref().map(|file| file.display().to_string());
+        let wishes = [
+            ("CALLS", "--calls", options.calls.map(|calls| calls.to_string()), "400"),
+            ("CONVERSATIONS", "--conversations", conversations, ""),
+        ];
+        for (name, option, wish, otherwise) in wishes {
+            let kept = self.value(name, || Ok(wish.clone().unwrap_or_else(|| otherwise.to_owned())))?;
+            if wish.as_ref().is_some_and(|wish| *wish != kept) {
+                let kept = if kept.is_empty() {
+                    format!("without {option}")
+                } else {
+                    format!("with {option} {kept}")
+                };
                 return Err(Fault::new(format!(
-                    "the demo of this checkout was started with --{what} {kept:?}, not {wish:?}; \
-                     start it that way, or begin anew with --fresh"
+                    "the demo of this checkout was filled {kept}; leave {option} out to continue it, or begin anew with --fresh"
                 )));
             }
         }

@@ -44,7 +44,7 @@ impl Simulator {
             "--companies",
             "1",
             "--calls",
-            &options.calls.to_string(),
+            &keep.value("CALLS", || Ok("400".to_owned()))?,
             "--days",
             "60",
             "--private-share",
@@ -61,8 +61,9 @@ impl Simulator {
         .map(OsString::from)
         .into();
         words.extend(["--state".into(), keep.folder().join("gong-sim.json").into_os_string()]);
-        if let Some(file) = &options.conversations {
-            words.extend(["--conversations".into(), file.clone().into_os_string()]);
+        let conversations = keep.value("CONVERSATIONS", || Ok(String::new()))?;
+        if !conversations.is_empty() {
+            words.extend(["--conversations".into(), conversations.into()]);
         }
         if options.no_limit {
             words.push("--no-limit".into());

@@ -32,7 +32,9 @@ pub(super) fn watch(visitor: &mut Visitor, app: &mut App) -> Result<Value, Fault
             printed = Instant::now();
         }
         if over {
-            println!();
+            if on_terminal {
+                println!();
+            }
             return Ok(connection);
         }
         if moved.1 != essence(backfill) {

