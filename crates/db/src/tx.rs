@@ -69,7 +69,7 @@ impl Db {
             .execute(&mut *inner)
             .await
             .map_err(DbError::while_doing("entering an organization"))?;
-        Ok(Tx { inner, scope: *scope })
+        Ok(Tx { inner, scope: *scope, trace: None })
     }
 
     /// Begins a transaction of the fleet role: the reads that cross organizations.
@@ -110,12 +110,23 @@ impl Db {
 pub struct Tx {
     inner: Transaction<'static, Postgres>,
     scope: Scope,
+    trace: Option<String>,
 }
 
 impl Tx {
     /// Who acts for which organization.
     pub const fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    /// The trace that this work belongs to (a `traceparent`), for the jobs that it sends.
+    pub fn trace(&self) -> Option<&str> {
+        self.trace.as_deref()
+    }
+
+    /// Says which trace this work belongs to.
+    pub fn set_trace(&mut self, trace: String) {
+        self.trace = Some(trace);
     }
 
     /// Makes everything done in this transaction lasting.

@@ -1,0 +1,107 @@
+//! The connector's reads that cross organizations: what is due, which keys are in use.
+
+use db::FleetTx;
+use kernel::{ConnectionId, ConnectionStatus, OrganizationId};
+use time::OffsetDateTime;
+
+use crate::{ConnectorError, store};
+
+/// Connections whose token should be replaced now, most urgent first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn due_refreshes(
+    fleet: &mut FleetTx,
+    now: OffsetDateTime,
+    most: i64,
+) -> Result<Vec<(OrganizationId, ConnectionId)>, ConnectorError> {
+    sqlx::query_as(
+        "select k.organization_id, k.connection_id from gong_credentials k
+         where k.kind = 'oauth' and k.dead_since is null and k.refresh_due_at <= $1
+           and (k.retry_at is null or k.retry_at <= $1)
+           and (k.lease_until is null or k.lease_until < clock_timestamp())
+         order by k.refresh_due_at limit $2",
+    )
+    .bind(now)
+    .bind(most)
+    .fetch_all(&mut **fleet)
+    .await
+    .map_err(ConnectorError::db("finding tokens that are due"))
+}
+
+/// Connections whose pause is over.
+///
+/// # Errors
+/// When the database fails.
+pub async fn ended_pauses(
+    fleet: &mut FleetTx,
+    now: OffsetDateTime,
+) -> Result<Vec<(OrganizationId, ConnectionId)>, ConnectorError> {
+    sqlx::query_as(
+        "select organization_id, id from gong_connections
+         where status = 'paused' and paused_until <= $1 order by paused_until limit 100",
+    )
+    .bind(now)
+    .fetch_all(&mut **fleet)
+    .await
+    .map_err(ConnectorError::db("finding pauses that are over"))
+}
+
+/// How many credentials are sealed with which key.
+///
+/// # Errors
+/// When the database fails.
+pub async fn credentials_per_key(fleet: &mut FleetTx) -> Result<Vec<(String, i64)>, ConnectorError> {
+    sqlx::query_as("select key_id, count(*) from gong_credentials group by 1 order by 1")
+        .fetch_all(&mut **fleet)
+        .await
+        .map_err(ConnectorError::db("counting credentials per key"))
+}
+
+/// Credentials that are not sealed with `key_id`, a page after `after`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn sealed_otherwise(
+    fleet: &mut FleetTx,
+    key_id: &str,
+    after: ConnectionId,
+    most: i64,
+) -> Result<Vec<(OrganizationId, ConnectionId)>, ConnectorError> {
+    sqlx::query_as(
+        "select organization_id, connection_id from gong_credentials
+         where key_id <> $1 and connection_id > $2 order by connection_id limit $3",
+    )
+    .bind(key_id)
+    .bind(after)
+    .bind(most)
+    .fetch_all(&mut **fleet)
+    .await
+    .map_err(ConnectorError::db("finding credentials to re-seal"))
+}
+
+/// How many connections stand in each status.
+///
+/// # Errors
+/// When the database fails or holds a word that this version does not know.
+pub async fn connections_per_status(
+    fleet: &mut FleetTx,
+) -> Result<Vec<(ConnectionStatus, i64)>, ConnectorError> {
+    let rows: Vec<(String, i64)> = sqlx::query_as("select status, count(*) from gong_connections group by 1")
+        .fetch_all(&mut **fleet)
+        .await
+        .map_err(ConnectorError::db("counting connections"))?;
+    rows.into_iter()
+        .map(|(word, count)| {
+            Ok((word.parse().map_err(|_| ConnectorError::Damaged { what: "status" })?, count))
+        })
+        .collect()
+}
+
+/// Deletes connect requests that ended more than a day ago.
+///
+/// # Errors
+/// When the database fails.
+pub async fn sweep_flows(fleet: &mut FleetTx, now: OffsetDateTime) -> Result<u64, ConnectorError> {
+    store::flows::sweep(fleet, now).await
+}

@@ -1,0 +1,179 @@
+//! The life of a connection: pausing, resuming, ending, and the facts beside its status.
+
+use db::Tx;
+use kernel::{ConnectionId, ConnectionStatus};
+use time::{Duration, OffsetDateTime};
+
+use crate::{
+    Connection, ConnectorError,
+    store::{claims, connections, credentials, flows},
+};
+
+/// How long a scope that was missing is left alone before it is tried again.
+const SCOPE_PROBE_GAP: Duration = Duration::hours(1);
+
+/// The organization's connection: the live one, else the one that was ended last; `None` when Gong was never connected.
+///
+/// # Errors
+/// When the database fails.
+pub async fn current(tx: &mut Tx) -> Result<Option<Connection>, ConnectorError> {
+    connections::newest(tx).await
+}
+
+async fn live(tx: &mut Tx) -> Result<Connection, ConnectorError> {
+    connections::newest(tx)
+        .await?
+        .filter(|c| c.status != ConnectionStatus::Disconnected)
+        .ok_or(ConnectorError::NotConnected)
+}
+
+/// Stops the connection for a reason, until a moment or until somebody resumes it.
+///
+/// # Errors
+/// When nothing is connected or the database fails.
+pub async fn pause(
+    tx: &mut Tx,
+    reason: &str,
+    until: Option<OffsetDateTime>,
+    now: OffsetDateTime,
+) -> Result<Connection, ConnectorError> {
+    connections::lock(tx).await?;
+    let before = live(tx).await?;
+    // A connection that has to be reconnected stays that: pausing must not hide it.
+    if before.status != ConnectionStatus::ReconnectRequired {
+        connections::set_status(tx, before.id, ConnectionStatus::Paused, Some(reason), until, now).await?;
+        tx.announce("connection").await?;
+    }
+    live(tx).await
+}
+
+/// Lets a paused connection go on.
+///
+/// # Errors
+/// When nothing is connected or the database fails.
+pub async fn resume(tx: &mut Tx, now: OffsetDateTime) -> Result<Connection, ConnectorError> {
+    connections::lock(tx).await?;
+    let before = live(tx).await?;
+    if before.status == ConnectionStatus::Paused {
+        connections::set_status(tx, before.id, ConnectionStatus::Connected, None, None, now).await?;
+        tx.announce("connection").await?;
+    }
+    live(tx).await
+}
+
+/// Ends the connection: its secrets are deleted, the Gong company is free for others, open connect requests end.
+/// `None` when nothing was connected.
+///
+/// # Errors
+/// When the database fails.
+pub async fn disconnect(tx: &mut Tx, now: OffsetDateTime) -> Result<Option<ConnectionId>, ConnectorError> {
+    connections::lock(tx).await?;
+    flows::discard(tx).await?;
+    let Ok(connection) = live(tx).await else { return Ok(None) };
+    credentials::delete(tx, connection.id).await?;
+    claims::release(tx, connection.id).await?;
+    connections::set_error(tx, connection.id, None, now).await?;
+    connections::set_status(tx, connection.id, ConnectionStatus::Disconnected, None, None, now).await?;
+    tx.announce("connection").await?;
+    Ok(Some(connection.id))
+}
+
+/// Marks the connection as one that an admin has to connect again; false when it already was or is gone.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn require_reconnect(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    reason: &str,
+    now: OffsetDateTime,
+) -> Result<bool, ConnectorError> {
+    connections::lock(tx).await?;
+    let Ok(before) = live(tx).await else { return Ok(false) };
+    let already =
+        before.status == ConnectionStatus::ReconnectRequired && before.reason.as_deref() == Some(reason);
+    if before.id != connection || already {
+        return Ok(false);
+    }
+    let status = ConnectionStatus::ReconnectRequired;
+    connections::set_status(tx, connection, status, Some(reason), None, now).await?;
+    connections::set_error(tx, connection, Some(reason), now).await?;
+    tx.announce("connection").await?;
+    Ok(true)
+}
+
+/// Records what went wrong last; tells the pages when it is news.
+///
+/// # Errors
+/// When the database fails.
+pub async fn note_error(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    code: &str,
+    now: OffsetDateTime,
+) -> Result<(), ConnectorError> {
+    if connections::set_error(tx, connection, Some(code), now).await? {
+        tx.announce("connection").await?;
+    }
+    Ok(())
+}
+
+/// Records that things work again.
+///
+/// # Errors
+/// When the database fails.
+pub async fn clear_error(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    now: OffsetDateTime,
+) -> Result<(), ConnectorError> {
+    if connections::set_error(tx, connection, None, now).await? {
+        tx.announce("connection").await?;
+    }
+    Ok(())
+}
+
+/// Records a scope that Gong says we lack; it is left alone for an hour then.
+///
+/// # Errors
+/// When the database fails.
+pub async fn note_missing_scope(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    scope: &str,
+    now: OffsetDateTime,
+) -> Result<(), ConnectorError> {
+    connections::set_missing_scope(tx, connection, scope, true, Some(now + SCOPE_PROBE_GAP)).await?;
+    connections::set_error(tx, connection, Some("missing_scope"), now).await?;
+    Ok(tx.announce("connection").await?)
+}
+
+/// Records that a scope which was missing works now.
+///
+/// # Errors
+/// When the database fails.
+pub async fn scope_regained(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    scope: &str,
+) -> Result<(), ConnectorError> {
+    connections::set_missing_scope(tx, connection, scope, false, None).await?;
+    Ok(tx.announce("connection").await?)
+}
+
+/// Whether a scope may be used now: it is not known to be missing, or the hour of rest is over.
+///
+/// # Errors
+/// When the database fails.
+pub async fn may_try_scope(
+    tx: &mut Tx,
+    connection: &Connection,
+    scope: &str,
+    now: OffsetDateTime,
+) -> Result<bool, ConnectorError> {
+    if !connection.missing_scopes.iter().any(|missing| missing == scope) {
+        return Ok(true);
+    }
+    let probe_at = connections::scope_probe_at(tx, connection.id).await?;
+    Ok(probe_at.is_none_or(|at| at <= now))
+}

@@ -1,0 +1,236 @@
+//! The API budget of one Gong company: its pace, its day and its holds, shared by all processes through the database.
+//!
+//! Every request of ours passes here first. `governor` keeps this process from crowding the database row; the row's slots
+//! keep all processes together below the pace.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use db::{Db, Tx};
+use gong::{Gate, Held, HeldReason, Hold, Purpose};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use kernel::{ConnectionId, Scope, SharedAmbient};
+use time::OffsetDateTime;
+
+use crate::{Defaults, IngestError, pace::Pace, rules::FRESH_RESERVE, store::usage};
+
+/// Makes the gates of all companies in this process.
+#[derive(Clone)]
+pub struct Gates {
+    db: Db,
+    ambient: SharedAmbient,
+    defaults: Defaults,
+    crowd: Arc<DefaultKeyedRateLimiter<ConnectionId>>,
+}
+
+impl fmt::Debug for Gates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gates").field("defaults", &self.defaults).finish_non_exhaustive()
+    }
+}
+
+impl Gates {
+    /// Gates with these settings.
+    pub fn new(db: Db, ambient: SharedAmbient, defaults: Defaults) -> Self {
+        let interval = Pace::of(defaults.per_second).interval.max(Duration::from_micros(10));
+        let quota =
+            Quota::with_period(interval).unwrap_or_else(|| Quota::per_second(std::num::NonZeroU32::MIN));
+        Self { db, ambient, defaults, crowd: Arc::new(RateLimiter::keyed(quota)) }
+    }
+
+    /// The gate of one connection.
+    pub fn of(&self, scope: &Scope, connection: ConnectionId) -> Arc<dyn Gate> {
+        Arc::new(CompanyGate { gates: self.clone(), scope: *scope, connection })
+    }
+
+    /// Forgets companies that made no request lately.
+    pub fn tidy(&self) {
+        self.crowd.retain_recent();
+    }
+}
+
+/// The gate of one connection; every request to Gong's API passes it.
+pub struct CompanyGate {
+    gates: Gates,
+    scope: Scope,
+    connection: ConnectionId,
+}
+
+#[async_trait]
+impl Gate for CompanyGate {
+    async fn pass(&self, purpose: Purpose) -> Result<(), Held> {
+        self.gates.crowd.until_key_ready(&self.connection).await;
+        let pace = Pace::of(self.gates.defaults.per_second);
+        let mut counted = true;
+        loop {
+            let wait = self.slot(purpose, pace, counted).await?;
+            let slot = tokio::time::Instant::now() + wait;
+            tokio::time::sleep_until(slot).await;
+            if slot.elapsed() <= pace.tolerance {
+                return Ok(());
+            }
+            counted = false;
+        }
+    }
+
+    async fn hold(&self, hold: Hold) {
+        let until = self.gates.ambient.now() + hold.wait;
+        let held = async {
+            let mut tx = self.gates.db.begin(&self.scope).await?;
+            usage::hold(&mut tx, self.connection, until, "rate_limited").await?;
+            tx.announce("connection").await?;
+            tx.commit().await.map_err(IngestError::from)
+        };
+        match held.await {
+            Ok(()) => {
+                tracing::warn!(organization.id = %self.scope.organization(), connection.id = %self.connection,
+                seconds = hold.wait.as_secs(), "Gong asks this company to wait; all its requests stop until then.")
+            }
+            Err(error) => {
+                tracing::error!(error = %error, "A hold of a company's requests could not be stored.")
+            }
+        }
+    }
+}
+
+impl CompanyGate {
+    /// How long until our slot comes.
+    async fn slot(&self, purpose: Purpose, pace: Pace, counted: bool) -> Result<Duration, Held> {
+        let now = self.gates.ambient.now();
+        let ask = usage::Ask {
+            interval_seconds: pace.interval.as_secs_f64(),
+            limit: limit(self.gates.defaults.per_day, purpose),
+            backfill: purpose == Purpose::Backfill,
+            counted,
+            now,
+        };
+        let taken = async {
+            let mut tx = self.gates.db.begin(&self.scope).await?;
+            let slot = usage::take_slot(&mut tx, self.connection, &ask).await?;
+            tx.commit().await?;
+            Ok::<_, IngestError>(slot)
+        };
+        match taken.await {
+            Ok(slot) => judge(&slot, ask.limit, now),
+            Err(error) => {
+                tracing::warn!(error = %error, "The API budget could not be asked; no request is made.");
+                Err(Held { until: now + time::Duration::seconds(10), why: HeldReason::Stopped })
+            }
+        }
+    }
+}
+
+fn judge(slot: &usage::Slot, limit: i64, now: OffsetDateTime) -> Result<Duration, Held> {
+    if let Some(wait) = slot.wait {
+        return Ok(Duration::from_secs_f64(wait.clamp(0.0, 3600.0)));
+    }
+    if !slot.active {
+        return Err(Held { until: now + time::Duration::hours(1), why: HeldReason::Stopped });
+    }
+    match slot.held_until.filter(|until| *until > now) {
+        Some(until) => Err(Held { until, why: HeldReason::RetryAfter }),
+        None if slot.used >= limit => Err(Held { until: next_hour(now), why: HeldReason::DailyBudget }),
+        // The hold ended between the two looks.
+        None => Err(Held { until: now + time::Duration::seconds(1), why: HeldReason::RetryAfter }),
+    }
+}
+
+/// Use is counted by the hour, so the next bit of a spent day comes free at the next full hour.
+fn next_hour(now: OffsetDateTime) -> OffsetDateTime {
+    let hour = now.unix_timestamp().div_euclid(3600) + 1;
+    OffsetDateTime::from_unix_timestamp(hour * 3600).unwrap_or(now + time::Duration::hours(1))
+}
+
+/// Backfills leave a share of the day to fresh calls.
+pub(crate) fn limit(per_day: i64, purpose: Purpose) -> i64 {
+    match purpose {
+        Purpose::Fresh => per_day,
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            reason = "a day has few requests"
+        )]
+        Purpose::Backfill => per_day - (per_day as f64 * FRESH_RESERVE).ceil() as i64,
+    }
+}
+
+/// Requests of one hour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsedHour {
+    /// The hour's beginning.
+    pub hour: OffsetDateTime,
+    /// For polls, sweeps and their transcripts.
+    pub fresh: i64,
+    /// For backfills.
+    pub backfill: i64,
+}
+
+/// How a company's budget stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BudgetView {
+    /// Requests per second that we allow ourselves.
+    pub per_second: f64,
+    /// Requests in 24 hours that we allow ourselves.
+    pub per_day: i64,
+    /// Requests in the last 24 hours.
+    pub used_last_24h: i64,
+    /// No request before this moment.
+    pub held_until: Option<OffsetDateTime>,
+    /// Why: `rate_limited` or `daily_budget_spent`.
+    pub held_reason: Option<String>,
+    /// The last 24 hours, oldest first; hours without requests are left out.
+    pub hours: Vec<UsedHour>,
+}
+
+/// How the budget of a connection stands.
+///
+/// # Errors
+/// When the database fails.
+pub async fn budget(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    defaults: &Defaults,
+    now: OffsetDateTime,
+) -> Result<BudgetView, IngestError> {
+    let hours: Vec<UsedHour> = usage::hours(tx, connection, now)
+        .await?
+        .into_iter()
+        .map(|(hour, fresh, backfill)| UsedHour { hour, fresh: fresh.into(), backfill: backfill.into() })
+        .collect();
+    let used = hours.iter().map(|h| h.fresh + h.backfill).sum();
+    let held = usage::held(tx, connection).await?;
+    let hold = held.and_then(|h| h.held_until.filter(|until| *until > now).zip(h.held_reason));
+    let spent = (used >= defaults.per_day).then(|| (next_hour(now), "daily_budget_spent".to_owned()));
+    let (held_until, held_reason) = hold.or(spent).unzip();
+    Ok(BudgetView {
+        per_second: defaults.per_second,
+        per_day: defaults.per_day,
+        used_last_24h: used,
+        held_until,
+        held_reason,
+        hours,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    #[test]
+    fn a_backfill_leaves_a_share_of_the_day_to_fresh_calls() {
+        assert_eq!(limit(8_000, Purpose::Fresh), 8_000);
+        assert_eq!(limit(8_000, Purpose::Backfill), 6_400);
+    }
+
+    #[test]
+    fn without_a_slot_the_reason_and_the_end_are_known() {
+        let now = datetime!(2026-03-01 10:20 UTC);
+        let slot = |held_until, used, active| usage::Slot { wait: None, used, held_until, active };
+        let until = now + time::Duration::minutes(5);
+        let held = |slot| judge(&slot, 100, now).unwrap_err();
+        assert_eq!(held(slot(Some(until), 0, true)).until, until);
+        assert_eq!(held(slot(None, 100, true)).until, datetime!(2026-03-01 11:00 UTC));
+        assert_eq!(held(slot(None, 0, false)).why, HeldReason::Stopped);
+    }
+}

@@ -1,0 +1,326 @@
+//! Fetching transcripts: by the ids of calls known to be public, in batches, until each came, is given up or is gone.
+//!
+//! The transcript endpoint does not say whether a call is private [D]. So what it sent is stored only after a look at the
+//! call that is younger than the sending, wherever a company is known to use private calls; elsewhere such a look follows
+//! within a quarter of an hour.
+
+use std::collections::HashMap;
+
+use gong::{CallFilter, Purpose, TranscriptItem};
+use kernel::{CallId, RunKind};
+use queue::Lane;
+use time::{Duration, OffsetDateTime};
+
+use crate::{
+    IngestError, Work,
+    begin::wake,
+    keep::{self, Rules},
+    progress,
+    rules::{CONFIRM_AFTER, GIVE_UP_AFTER, LOOK_LIVES, SLICE, task},
+    schedule,
+    store::{calls, ledger, runs, schedules},
+};
+
+/// Transcripts are written to the database when this many bytes have come, and at the end of a batch.
+const FLUSH_BYTES: usize = 8 * 1024 * 1024;
+
+/// How a slice of fetching ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fetched {
+    /// Nothing is to be asked for before this moment; `None`: nothing at all.
+    Idle(Option<OffsetDateTime>),
+    /// There is more; others may go first.
+    More,
+}
+
+/// One slice of fetching, for fresh calls or for those of a backfill.
+///
+/// # Errors
+/// What Gong answered; what came before is committed.
+pub async fn fetch_transcripts(work: &Work<'_>, purpose: Purpose) -> Result<Fetched, IngestError> {
+    let fetch = Fetch { work, purpose };
+    let began = tokio::time::Instant::now();
+    loop {
+        if work.stop.is_cancelled() || began.elapsed() > SLICE {
+            return Ok(Fetched::More);
+        }
+        match fetch.next_batch().await? {
+            Batch::Ask { open, confirm } => fetch.ask(&open, confirm).await?,
+            Batch::Idle(at) => return Ok(Fetched::Idle(at)),
+        }
+    }
+}
+
+/// Looks again at calls whose transcripts were stored without a later look; one batch.
+///
+/// # Errors
+/// What Gong answered, or the database failed.
+pub async fn confirm(work: &Work<'_>) -> Result<Fetched, IngestError> {
+    let fetch = Fetch { work, purpose: Purpose::Fresh };
+    let mut tx = work.db.begin(work.scope).await?;
+    let unconfirmed = calls::unconfirmed(&mut tx, work.connection, 100).await?;
+    drop(tx);
+    if unconfirmed.is_empty() {
+        return Ok(Fetched::Idle(None));
+    }
+    fetch.look(&unconfirmed).await?;
+    Ok(Fetched::More)
+}
+
+enum Batch {
+    Ask { open: Vec<ledger::Open>, confirm: bool },
+    Idle(Option<OffsetDateTime>),
+}
+
+struct Fetch<'a> {
+    work: &'a Work<'a>,
+    purpose: Purpose,
+}
+
+impl Fetch<'_> {
+    const fn kind(&self) -> RunKind {
+        match self.purpose {
+            Purpose::Fresh => RunKind::Poll,
+            Purpose::Backfill => RunKind::Backfill,
+        }
+    }
+
+    const fn lane(&self) -> i16 {
+        match self.purpose {
+            Purpose::Fresh => 0,
+            Purpose::Backfill => 1,
+        }
+    }
+
+    /// What to ask for next. A batch that is not full waits for the listing to end, so that requests are not wasted.
+    async fn next_batch(&self) -> Result<Batch, IngestError> {
+        let now = self.work.ambient.now();
+        let most = i64::try_from(self.work.defaults.transcript_batch).unwrap_or(100);
+        let mut tx = self.work.db.begin(self.work.scope).await?;
+        let Some(schedule) = schedules::load(&mut tx, self.work.connection).await?.filter(|s| s.active)
+        else {
+            return Ok(Batch::Idle(None));
+        };
+        let open = ledger::due(&mut tx, self.work.connection, self.lane(), most, now).await?;
+        let listing = match runs::live(&mut tx, self.work.connection, self.kind()).await? {
+            Some(run) => runs::next_window(&mut tx, run.id).await?.is_some(),
+            None => false,
+        };
+        if listing && i64::try_from(open.len()).unwrap_or(i64::MAX) < most {
+            return Ok(Batch::Idle(None));
+        }
+        if open.is_empty() {
+            if self.purpose == Purpose::Backfill {
+                progress::finish_backfill(&mut tx, self.work.connection, self.work.ambient).await?;
+            }
+            let next = ledger::next_due(&mut tx, self.work.connection, self.lane()).await?;
+            tx.commit().await?;
+            return Ok(Batch::Idle(next));
+        }
+        let stale = open.iter().any(|call| now - call.looked_at > LOOK_LIVES);
+        Ok(Batch::Ask { open, confirm: stale || schedule.private_seen_at.is_some() })
+    }
+
+    async fn ask(&self, open: &[ledger::Open], confirm: bool) -> Result<(), IngestError> {
+        let by_id: HashMap<&str, &ledger::Open> =
+            open.iter().map(|call| (call.gong_call_id.as_str(), call)).collect();
+        let ids: Vec<String> = open.iter().map(|call| call.gong_call_id.clone()).collect();
+        let mut left: HashMap<CallId, &'static str> =
+            open.iter().map(|call| (call.id, "not_transcribed_yet")).collect();
+        let mut cursor = None;
+        let mut batch = ledger::Batch::default();
+        loop {
+            let mut stream = self
+                .work
+                .gong
+                .transcripts(&ids, cursor.as_ref(), self.purpose)
+                .await
+                .map_err(IngestError::Gong)?;
+            while let Some(item) = stream.next().await {
+                match item.map_err(IngestError::Gong)? {
+                    TranscriptItem::Ready(transcript) => {
+                        let Some(call) = by_id.get(transcript.call_id.as_str()) else { continue };
+                        if left.remove(&call.id).is_some() {
+                            push(&mut batch, call.id, transcript);
+                        }
+                    }
+                    TranscriptItem::Bad { call_id, why } => {
+                        self.note_bad(&by_id, &mut left, call_id.as_deref(), why)
+                    }
+                }
+                if batch.bytes >= FLUSH_BYTES {
+                    self.flush(&mut batch, &mut left, open, confirm).await?;
+                }
+            }
+            match stream.cursor().filter(|next| cursor.as_ref() != Some(*next)).cloned() {
+                Some(next) => cursor = Some(next),
+                None => break,
+            }
+        }
+        self.flush(&mut batch, &mut left, open, confirm).await?;
+        self.put_back(open, &left).await
+    }
+
+    fn note_bad(
+        &self,
+        by_id: &HashMap<&str, &ledger::Open>,
+        left: &mut HashMap<CallId, &'static str>,
+        call_id: Option<&str>,
+        why: &'static str,
+    ) {
+        metrics::counter!("validation_failures_total").increment(1);
+        tracing::warn!(connection.id = %self.work.connection, why, "A transcript could not be read.");
+        if let Some(call) = call_id.and_then(|id| by_id.get(id)) {
+            left.insert(call.id, "transcript_unreadable");
+        }
+    }
+
+    /// Stores what came; after a look at the calls where that is asked for.
+    async fn flush(
+        &self,
+        batch: &mut ledger::Batch,
+        left: &mut HashMap<CallId, &'static str>,
+        open: &[ledger::Open],
+        confirm: bool,
+    ) -> Result<(), IngestError> {
+        if batch.calls.is_empty() {
+            return Ok(());
+        }
+        let mut batch = std::mem::take(batch);
+        let stored_at = self.work.ambient.now();
+        if confirm {
+            let came: Vec<(CallId, String)> = open
+                .iter()
+                .filter(|call| batch.calls.contains(&call.id))
+                .map(|call| (call.id, call.gong_call_id.clone()))
+                .collect();
+            let public = self.look(&came).await?;
+            let unlisted = batch.calls.iter().filter(|id| !public.contains(id));
+            left.extend(unlisted.map(|id| (*id, "not_listed")));
+            retain(&mut batch, |id| public.contains(&id));
+        }
+        let now = self.work.ambient.now();
+        let mut tx = self.work.db.begin(self.work.scope).await?;
+        let stored = ledger::store(&mut tx, &batch, if confirm { stored_at } else { now }).await?;
+        if self.purpose == Purpose::Backfill {
+            progress::transcripts_came(&mut tx, self.work.connection, stored).await?;
+        }
+        if !confirm {
+            wake(&mut tx, task::CONFIRM, Lane::Upkeep, self.work.connection, Some(now + CONFIRM_AFTER))
+                .await?;
+        }
+        tx.announce("progress").await?;
+        tx.commit().await?;
+        metrics::counter!("soundpost_transcripts_stored_total").increment(stored.unsigned_abs());
+        Ok(())
+    }
+
+    /// Takes a new look at calls; purges those that are private now. Says which are public.
+    async fn look(&self, came: &[(CallId, String)]) -> Result<Vec<CallId>, IngestError> {
+        let mut rest: HashMap<&str, CallId> =
+            came.iter().map(|(id, gong_id)| (gong_id.as_str(), *id)).collect();
+        let ids: Vec<String> = came.iter().map(|(_, gong_id)| gong_id.clone()).collect();
+        let filter = CallFilter::ids(ids).map_err(|_| IngestError::Damaged { what: "a batch of ids" })?;
+        let mut cursor = None;
+        let mut public = Vec::new();
+        loop {
+            let page = self
+                .work
+                .gong
+                .list_calls(&filter, cursor.as_ref(), self.purpose)
+                .await
+                .map_err(IngestError::Gong)?;
+            let mut tx = self.work.db.begin(self.work.scope).await?;
+            let Some(schedule) = schedules::load(&mut tx, self.work.connection).await? else {
+                return Ok(Vec::new());
+            };
+            let rules = Rules { floor: schedule.import_floor, workspaces: schedule.selected_workspaces };
+            let sorted = keep::sort(&page, &rules);
+            keep::keep(&mut tx, self.work.connection, &sorted, self.lane(), self.work.ambient).await?;
+            tx.commit().await?;
+            public.extend(sorted.public.iter().filter_map(|call| rest.remove(call.id.as_str())));
+            for (id, _) in &sorted.hidden {
+                rest.remove(id.as_str());
+            }
+            match page.next.filter(|next| cursor.as_ref() != Some(next)) {
+                Some(next) => cursor = Some(next),
+                None => break,
+            }
+        }
+        let gone: Vec<CallId> = rest.into_values().collect();
+        let mut tx = self.work.db.begin(self.work.scope).await?;
+        calls::missing(&mut tx, &gone, self.work.ambient.now()).await?;
+        tx.commit().await?;
+        Ok(public)
+    }
+
+    /// What did not come waits, with growing gaps that never exceed the poll interval, and is given up after 14 days.
+    async fn put_back(
+        &self,
+        open: &[ledger::Open],
+        left: &HashMap<CallId, &'static str>,
+    ) -> Result<(), IngestError> {
+        let now = self.work.ambient.now();
+        let mut tx = self.work.db.begin(self.work.scope).await?;
+        let schedule = schedules::load(&mut tx, self.work.connection).await?;
+        let every = schedule::every(schedule.as_ref(), self.work.defaults);
+        let postponed: Vec<ledger::Postponed> = open
+            .iter()
+            .filter_map(|call| left.get(&call.id).map(|reason| (call, *reason)))
+            .map(|(call, reason)| {
+                let waited = call.waiting_since.map_or(Duration::ZERO, |since| now - since);
+                let next_try_at = (waited < GIVE_UP_AFTER).then(|| now + gap(call.tries, every));
+                ledger::Postponed { id: call.id, next_try_at, reason }
+            })
+            .collect();
+        ledger::postpone(&mut tx, &postponed, now).await?;
+        if self.purpose == Purpose::Backfill
+            && let Some(run) = runs::live(&mut tx, self.work.connection, RunKind::Backfill).await?
+        {
+            runs::step(&mut tx, run.id, &runs::Step { requests: 1, ..runs::Step::default() }).await?;
+        }
+        tx.announce("progress").await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+/// 15, 30, 60 ... minutes, at most one poll interval.
+fn gap(tries: i32, every: std::time::Duration) -> std::time::Duration {
+    let doublings = u32::try_from(tries.clamp(0, 10)).unwrap_or(0);
+    std::time::Duration::from_secs(15 * 60).saturating_mul(1 << doublings).min(every)
+}
+
+fn push(batch: &mut ledger::Batch, call: CallId, transcript: gong::Transcript) {
+    batch.bytes += transcript.body.len();
+    batch.calls.push(call);
+    batch.bodies.push(transcript.body);
+    batch.sentences.push(i32::try_from(transcript.sentences).unwrap_or(i32::MAX));
+    batch.words.push(i32::try_from(transcript.words).unwrap_or(i32::MAX));
+    batch.end_ms.push(transcript.end_ms);
+}
+
+fn retain(batch: &mut ledger::Batch, keep: impl Fn(CallId) -> bool) {
+    let flags: Vec<bool> = batch.calls.iter().map(|id| keep(*id)).collect();
+    fn only<T>(column: &mut Vec<T>, flags: &[bool]) {
+        let mut flags = flags.iter();
+        column.retain(|_| flags.next().copied().unwrap_or(false));
+    }
+    only(&mut batch.calls, &flags);
+    only(&mut batch.bodies, &flags);
+    only(&mut batch.sentences, &flags);
+    only(&mut batch.words, &flags);
+    only(&mut batch.end_ms, &flags);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gaps_grow_and_never_exceed_the_poll_interval() {
+        let every = std::time::Duration::from_secs(4 * 3600);
+        let gaps: Vec<u64> = (0..8).map(|tries| gap(tries, every).as_secs() / 60).collect();
+        assert_eq!(gaps, [15, 30, 60, 120, 240, 240, 240, 240]);
+        assert_eq!(gap(0, std::time::Duration::from_secs(60)).as_secs(), 60);
+    }
+}

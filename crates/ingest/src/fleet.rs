@@ -1,0 +1,175 @@
+//! What is due over all organizations, and claiming it for one.
+
+use std::time::Duration;
+
+use db::{Db, FleetTx};
+use kernel::{ConnectionId, OrganizationId, Scope};
+use queue::Lane;
+use sqlx::FromRow;
+use time::OffsetDateTime;
+
+use crate::{
+    Defaults, IngestError,
+    begin::wake,
+    rules::{SWEEP_EVERY, task},
+    schedule::next_slot,
+    store::schedules,
+};
+
+/// A connection whose poll or sweep is due.
+#[derive(FromRow, Debug, Clone, Copy)]
+pub struct Due {
+    organization_id: OrganizationId,
+    connection_id: ConnectionId,
+    due_at: OffsetDateTime,
+    poll_every_seconds: Option<i32>,
+}
+
+impl Due {
+    /// How late it is.
+    pub fn lateness(&self, now: OffsetDateTime) -> Duration {
+        (now - self.due_at).try_into().unwrap_or(Duration::ZERO)
+    }
+}
+
+/// Connections whose poll is due, the oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn due_polls(fleet: &mut FleetTx, now: OffsetDateTime, most: i64) -> Result<Vec<Due>, IngestError> {
+    sqlx::query_as(
+        "select organization_id, connection_id, next_poll_at as due_at, poll_every_seconds from gong_schedules
+         where active and next_poll_at <= $1 order by next_poll_at limit $2",
+    )
+    .bind(now)
+    .bind(most)
+    .fetch_all(&mut **fleet)
+    .await
+    .map_err(IngestError::db("finding polls that are due"))
+}
+
+/// Connections whose sweep is due, the oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn due_sweeps(
+    fleet: &mut FleetTx,
+    now: OffsetDateTime,
+    most: i64,
+) -> Result<Vec<Due>, IngestError> {
+    sqlx::query_as(
+        "select organization_id, connection_id, next_sweep_at as due_at, poll_every_seconds from gong_schedules
+         where active and next_sweep_at <= $1 order by next_sweep_at limit $2",
+    )
+    .bind(now)
+    .bind(most)
+    .fetch_all(&mut **fleet)
+    .await
+    .map_err(IngestError::db("finding sweeps that are due"))
+}
+
+/// Sends the poll of a due connection; false when another scheduler did. One poll a slot, however many schedulers.
+///
+/// # Errors
+/// When the database fails.
+pub async fn claim_poll(
+    db: &Db,
+    due: &Due,
+    defaults: &Defaults,
+    now: OffsetDateTime,
+) -> Result<bool, IngestError> {
+    let every = due
+        .poll_every_seconds
+        .map_or(defaults.poll_every, |s| Duration::from_secs(u64::from(s.unsigned_abs())));
+    let next = next_slot(due.connection_id, every, now);
+    let mut tx = db.begin(&Scope::job(due.organization_id)).await?;
+    let claimed = schedules::claim_poll(&mut tx, due.connection_id, due.due_at, next).await?;
+    if claimed {
+        wake(&mut tx, task::POLL, Lane::Fresh, due.connection_id, None).await?;
+    }
+    tx.commit().await?;
+    Ok(claimed)
+}
+
+/// Sends the sweep of a due connection; false when another scheduler did.
+///
+/// # Errors
+/// When the database fails.
+pub async fn claim_sweep(db: &Db, due: &Due, now: OffsetDateTime) -> Result<bool, IngestError> {
+    let every = Duration::from_secs(SWEEP_EVERY.whole_seconds().unsigned_abs());
+    let next = next_slot(due.connection_id, every, now);
+    let mut tx = db.begin(&Scope::job(due.organization_id)).await?;
+    let claimed = schedules::claim_sweep(&mut tx, due.connection_id, due.due_at, next).await?;
+    if claimed {
+        wake(&mut tx, task::SWEEP, Lane::Fresh, due.connection_id, None).await?;
+    }
+    tx.commit().await?;
+    Ok(claimed)
+}
+
+/// What was begun and lies still: work whose wake-up may have been lost.
+#[derive(FromRow, Debug, Clone)]
+pub struct Overdue {
+    organization_id: OrganizationId,
+    connection_id: ConnectionId,
+    task: String,
+}
+
+/// Running runs and due transcripts of active connections, whether a job is on its way or not.
+///
+/// # Errors
+/// When the database fails.
+pub async fn overdue(
+    fleet: &mut FleetTx,
+    now: OffsetDateTime,
+    most: i64,
+) -> Result<Vec<Overdue>, IngestError> {
+    sqlx::query_as(
+        "select r.organization_id, r.connection_id, r.kind as task
+         from gong_runs r join gong_schedules s on s.connection_id = r.connection_id and s.active
+         where r.state = 'running'
+         union all
+         select distinct c.organization_id, c.connection_id,
+                case when c.lane = 1 then 'backfill_transcripts' else 'transcripts' end
+         from gong_calls c join gong_schedules s on s.connection_id = c.connection_id and s.active
+         where c.transcript_state in ('wanted', 'waiting') and (c.next_try_at is null or c.next_try_at <= $1)
+         limit $2",
+    )
+    .bind(now)
+    .bind(most)
+    .fetch_all(&mut **fleet)
+    .await
+    .map_err(IngestError::db("finding work that lies still"))
+}
+
+/// Sends the wake-up of overdue work again, for `at`; harmless when it was not lost.
+///
+/// # Errors
+/// When the database fails.
+pub async fn rewake(db: &Db, overdue: &Overdue, at: OffsetDateTime) -> Result<(), IngestError> {
+    let (task, lane) = match overdue.task.as_str() {
+        "poll" => (task::POLL, Lane::Fresh),
+        "sweep" => (task::SWEEP, Lane::Fresh),
+        "backfill" => (task::BACKFILL, Lane::Bulk),
+        "backfill_transcripts" => (task::BACKFILL_TRANSCRIPTS, Lane::Bulk),
+        _ => (task::TRANSCRIPTS, Lane::Fresh),
+    };
+    let mut tx = db.begin(&Scope::job(overdue.organization_id)).await?;
+    wake(&mut tx, task, lane, overdue.connection_id, Some(at)).await?;
+    Ok(tx.commit().await?)
+}
+
+/// When the most overdue poll was due; `None` when none is.
+///
+/// # Errors
+/// When the database fails.
+pub async fn oldest_due_poll(
+    fleet: &mut FleetTx,
+    now: OffsetDateTime,
+) -> Result<Option<OffsetDateTime>, IngestError> {
+    sqlx::query_scalar("select min(next_poll_at) from gong_schedules where active and next_poll_at <= $1")
+        .bind(now)
+        .fetch_one(&mut **fleet)
+        .await
+        .map_err(IngestError::db("finding the oldest poll that is due"))
+}

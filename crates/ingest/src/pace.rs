@@ -1,0 +1,66 @@
+//! The arithmetic of a company's pace; no clock, no database.
+
+use std::time::Duration;
+
+/// What Gong allows a whole company in any sliding second [D; help.gong.io].
+const GONG_PER_SECOND: f64 = 3.0;
+/// Kept free so that four requests never fall into one second, however the machine rounds.
+const MARGIN: f64 = 0.002;
+
+/// How far apart requests are sent, and how late one may be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Pace {
+    /// From one request's slot to the next.
+    pub(crate) interval: Duration,
+    /// A request that would leave later than this after its slot takes a new one: it would come too close to the
+    /// requests behind it, which have their slots already.
+    pub(crate) tolerance: Duration,
+}
+
+impl Pace {
+    /// The pace for a setting of requests per second.
+    ///
+    /// Up to Gong's own limit the slots are kept so far apart that any four of them span more than a second. A higher
+    /// setting is for companies whose limit Gong has raised, and is taken as it is.
+    pub(crate) fn of(per_second: f64) -> Self {
+        let asked = 1.0 / per_second.clamp(0.01, 100_000.0);
+        if per_second > GONG_PER_SECOND {
+            return Self { interval: Duration::from_secs_f64(asked), tolerance: Duration::MAX };
+        }
+        // At 3 a second: 340 ms, so that one may be 18 ms late.
+        let interval = asked.max(1.02 / GONG_PER_SECOND);
+        let tolerance = 3.0 * interval - 1.0 - MARGIN;
+        Self { interval: Duration::from_secs_f64(interval), tolerance: Duration::from_secs_f64(tolerance) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn at_gongs_own_limit_five_percent_are_not_exceeded() {
+        let pace = Pace::of(3.0);
+        assert!(pace.interval.as_secs_f64() <= 1.05 / 3.0, "{pace:?}");
+        assert!(pace.tolerance >= Duration::from_millis(15), "{pace:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn four_requests_never_fall_into_one_second(
+            per_second in 0.1_f64..=3.0,
+            lateness in proptest::collection::vec(0.0_f64..=1.0, 4..60),
+        ) {
+            let pace = Pace::of(per_second);
+            let sent: Vec<f64> = lateness
+                .iter()
+                .enumerate()
+                .map(|(n, late)| n as f64 * pace.interval.as_secs_f64() + late * pace.tolerance.as_secs_f64())
+                .collect();
+            for four in sent.windows(4) {
+                prop_assert!(four[3] - four[0] > 1.0, "{four:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The settings and fixed rules of ingestion.
+
+use std::time::Duration;
+
+/// Settings of the installation; a connection may have its own poll interval and overlap.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Defaults {
+    /// How often each connection is looked at.
+    pub poll_every: Duration,
+    /// How far a poll looks back behind the last good one: calls become visible hours after they took place [I].
+    pub overlap: Duration,
+    /// Requests per second that all our processes together make to one company. Gong allows 3 [D].
+    pub per_second: f64,
+    /// Requests in 24 hours that we make to one company. Gong allows 10,000 to everybody together [D].
+    pub per_day: i64,
+    /// Transcripts asked for at once; Gong's pages hold 100 [D].
+    pub transcript_batch: usize,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            poll_every: Duration::from_secs(4 * 3600),
+            overlap: Duration::from_secs(3 * 86_400),
+            per_second: 2.5,
+            per_day: 8_000,
+            transcript_batch: 100,
+        }
+    }
+}
+
+/// The share of the daily budget that backfills leave for fresh calls.
+pub(crate) const FRESH_RESERVE: f64 = 0.2;
+/// How far the daily sweep looks back.
+pub(crate) const SWEEP_BACK: time::Duration = time::Duration::days(14);
+/// How often a connection is swept.
+pub(crate) const SWEEP_EVERY: time::Duration = time::Duration::days(1);
+/// A transcript that has not come after so long will not come.
+pub(crate) const GIVE_UP_AFTER: time::Duration = time::Duration::days(14);
+/// Windows with more calls than this are listed in halves, the newer half first.
+pub(crate) const WINDOW_MOST: i64 = 2_000;
+/// How long one job works before it lets others go first.
+pub(crate) const SLICE: Duration = Duration::from_secs(60);
+/// How long after its storing an unconfirmed transcript is looked at again.
+pub(crate) const CONFIRM_AFTER: time::Duration = time::Duration::minutes(15);
+/// A look at a call's privacy that is older than this is taken again before its transcript is stored.
+pub(crate) const LOOK_LIVES: time::Duration = time::Duration::minutes(2);
+
+/// The kinds of jobs that ingestion sends to itself; their subject is a connection.
+pub mod task {
+    /// One poll.
+    pub const POLL: &str = "poll";
+    /// Steps of the backfill.
+    pub const BACKFILL: &str = "backfill";
+    /// Steps of the daily sweep.
+    pub const SWEEP: &str = "sweep";
+    /// Batches of transcripts of fresh calls.
+    pub const TRANSCRIPTS: &str = "transcripts";
+    /// Batches of transcripts that a backfill wants.
+    pub const BACKFILL_TRANSCRIPTS: &str = "backfill_transcripts";
+    /// A second look at calls whose transcripts were stored without one.
+    pub const CONFIRM: &str = "confirm";
+}

@@ -1,0 +1,154 @@
+//! The transcript ledger: which calls still lack their transcript, and storing what came.
+
+use db::Tx;
+use kernel::{CallId, ConnectionId};
+use sqlx::FromRow;
+use time::OffsetDateTime;
+
+use crate::IngestError;
+
+/// A call whose transcript is to be asked for.
+#[derive(FromRow, Debug, Clone)]
+pub(crate) struct Open {
+    pub(crate) id: CallId,
+    pub(crate) gong_call_id: String,
+    pub(crate) looked_at: OffsetDateTime,
+    pub(crate) waiting_since: Option<OffsetDateTime>,
+    pub(crate) tries: i32,
+}
+
+/// The next calls of a lane to ask for, at most `most`.
+pub(crate) async fn due(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    lane: i16,
+    most: i64,
+    now: OffsetDateTime,
+) -> Result<Vec<Open>, IngestError> {
+    sqlx::query_as(
+        "select id, gong_call_id, looked_at, waiting_since, tries from gong_calls
+         where organization_id = $1 and connection_id = $2 and lane = $5 and transcript_state in ('wanted', 'waiting')
+           and (next_try_at is null or next_try_at <= $4)
+         order by next_try_at nulls first, started_at desc
+         limit $3",
+    )
+    .bind(tx.scope().organization())
+    .bind(connection)
+    .bind(most)
+    .bind(now)
+    .bind(lane)
+    .fetch_all(&mut **tx)
+    .await
+    .map_err(IngestError::db("finding transcripts to ask for"))
+}
+
+/// When the next waiting transcript of a lane is to be asked for again.
+pub(crate) async fn next_due(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    lane: i16,
+) -> Result<Option<OffsetDateTime>, IngestError> {
+    sqlx::query_scalar(
+        "select min(next_try_at) from gong_calls
+         where organization_id = $1 and connection_id = $2 and lane = $3 and transcript_state in ('wanted', 'waiting')",
+    )
+    .bind(tx.scope().organization())
+    .bind(connection)
+    .bind(lane)
+    .fetch_one(&mut **tx)
+    .await
+    .map_err(IngestError::db("finding the next waiting transcript"))
+}
+
+/// How many calls of a lane were never asked for.
+pub(crate) async fn wanted(tx: &mut Tx, connection: ConnectionId, lane: i16) -> Result<i64, IngestError> {
+    sqlx::query_scalar(
+        "select count(*) from gong_calls
+         where organization_id = $1 and connection_id = $2 and lane = $3 and transcript_state = 'wanted'",
+    )
+    .bind(tx.scope().organization())
+    .bind(connection)
+    .bind(lane)
+    .fetch_one(&mut **tx)
+    .await
+    .map_err(IngestError::db("counting open transcripts"))
+}
+
+/// Transcripts to store, as columns.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) calls: Vec<CallId>,
+    pub(crate) bodies: Vec<String>,
+    pub(crate) sentences: Vec<i32>,
+    pub(crate) words: Vec<i32>,
+    pub(crate) end_ms: Vec<i64>,
+    pub(crate) bytes: usize,
+}
+
+/// Stores transcripts of calls that are still here and still lack theirs; says how many.
+pub(crate) async fn store(tx: &mut Tx, batch: &Batch, now: OffsetDateTime) -> Result<i64, IngestError> {
+    let done = sqlx::query(
+        "with mine as (
+            update gong_calls set transcript_state = 'stored', transcript_reason = null, waiting_since = null,
+                next_try_at = null, stored_at = $7
+            where organization_id = $1 and id = any($2) and transcript_state in ('wanted', 'waiting')
+            returning id
+         )
+         insert into gong_transcripts (call_id, organization_id, body, sentences, words, end_ms, stored_at)
+         select t.id, $1, t.body, t.sentences, t.words, t.end_ms, $7
+         from unnest($2::uuid[], $3::text[], $4::int[], $5::int[], $6::bigint[]) as t(id, body, sentences, words, end_ms)
+         join mine on mine.id = t.id
+         on conflict (call_id) do nothing",
+    )
+    .bind(tx.scope().organization())
+    .bind(&batch.calls)
+    .bind(&batch.bodies)
+    .bind(&batch.sentences)
+    .bind(&batch.words)
+    .bind(&batch.end_ms)
+    .bind(now)
+    .execute(&mut **tx)
+    .await
+    .map_err(IngestError::db("storing transcripts"))?;
+    Ok(i64::try_from(done.rows_affected()).unwrap_or(i64::MAX))
+}
+
+/// What is written of a call whose transcript did not come.
+#[derive(Debug)]
+pub(crate) struct Postponed {
+    pub(crate) id: CallId,
+    /// `None`: not asked for any longer.
+    pub(crate) next_try_at: Option<OffsetDateTime>,
+    pub(crate) reason: &'static str,
+}
+
+/// Puts calls back into the ledger, or gives them up.
+pub(crate) async fn postpone(
+    tx: &mut Tx,
+    calls: &[Postponed],
+    now: OffsetDateTime,
+) -> Result<(), IngestError> {
+    if calls.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<CallId> = calls.iter().map(|c| c.id).collect();
+    let next: Vec<Option<OffsetDateTime>> = calls.iter().map(|c| c.next_try_at).collect();
+    let reasons: Vec<&str> = calls.iter().map(|c| c.reason).collect();
+    sqlx::query(
+        "update gong_calls c set
+            transcript_state = case when p.next_try_at is null then 'gave_up' else 'waiting' end,
+            transcript_reason = p.reason, next_try_at = p.next_try_at, tries = c.tries + 1,
+            waiting_since = coalesce(c.waiting_since, $5)
+         from unnest($2::uuid[], $3::timestamptz[], $4::text[]) as p(id, next_try_at, reason)
+         where c.organization_id = $1 and c.id = p.id and c.transcript_state in ('wanted', 'waiting')",
+    )
+    .bind(tx.scope().organization())
+    .bind(&ids)
+    .bind(&next)
+    .bind(&reasons)
+    .bind(now)
+    .execute(&mut **tx)
+    .await
+    .map(|_| ())
+    .map_err(IngestError::db("putting calls back into the ledger"))
+}

@@ -1,0 +1,8 @@
+//! The queries of ingestion, one file a subject.
+
+pub(crate) mod calls;
+pub(crate) mod ledger;
+pub(crate) mod runs;
+pub(crate) mod schedules;
+pub(crate) mod usage;
+pub(crate) mod views;

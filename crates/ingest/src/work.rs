@@ -1,0 +1,33 @@
+//! What a door hands in for a slice of work.
+
+use db::Db;
+use gong::Client;
+use kernel::{Ambient, ConnectionId, Scope};
+use tokio_util::sync::CancellationToken;
+
+use crate::Defaults;
+
+/// Everything that a slice of work for one connection needs.
+#[derive(Clone, Copy)]
+pub struct Work<'a> {
+    /// The database.
+    pub db: &'a Db,
+    /// For which organization.
+    pub scope: &'a Scope,
+    /// For which connection.
+    pub connection: ConnectionId,
+    /// Gong, as this connection.
+    pub gong: &'a Client,
+    /// The settings.
+    pub defaults: &'a Defaults,
+    /// Clock and randomness.
+    pub ambient: &'a dyn Ambient,
+    /// Told when the process ends; the slice then stops after its present step.
+    pub stop: &'a CancellationToken,
+}
+
+impl std::fmt::Debug for Work<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Work").field("connection", &self.connection).finish_non_exhaustive()
+    }
+}
