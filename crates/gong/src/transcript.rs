@@ -190,11 +190,25 @@ impl<'de> Deserialize<'de> for Words {
     }
 }
 
-/// Each word ends where a visible byte is followed by a space, or by nothing.
+/// Each word begins where a visible byte follows a space, or nothing. Eight bytes at a time: this runs over every text there is.
 fn words(text: &[u8]) -> u32 {
-    let Some((last, _)) = text.split_last() else { return 0 };
-    let ends = text.iter().zip(&text[1..]).filter(|(here, next)| **here > b' ' && **next <= b' ').count();
-    u32::try_from(ends).unwrap_or(u32::MAX).saturating_add(u32::from(*last > b' '))
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES << 7;
+    let (mut count, mut before) = (0_u64, 0);
+    let mut add = |bytes: [u8; 8]| {
+        let word = u64::from_le_bytes(bytes);
+        // the high bit of each byte that is greater than a space
+        let visible = (((word & !HIGH) + ONES * 0x5f) | word) & HIGH;
+        let begins = visible & !((visible << 8) | before);
+        count += (begins >> 7).wrapping_mul(ONES) >> 56;
+        before = visible >> 56;
+    };
+    let (chunks, rest) = text.as_chunks::<8>();
+    chunks.iter().copied().for_each(&mut add);
+    let mut last = [b' '; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    add(last);
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// A text, a whole number or nothing, not kept.
@@ -313,7 +327,20 @@ mod tests {
 
     #[test]
     fn words_are_counted_by_the_spaces_between_them() {
-        for (text, count) in [("", 0), (" ", 0), ("a", 1), (" a  b\tc ", 3), ("über ein", 2), ("don't", 1)] {
+        let long = "ä bc def ghij klmno pqrstu vwxyz12 34567890 end";
+        for (text, count) in [
+            (long, 9),
+            (&long[3..], 8),
+            ("12345678", 1),
+            ("1234567 9", 2),
+            ("12345678 9", 2),
+            ("", 0),
+            (" ", 0),
+            ("a", 1),
+            (" a  b\tc ", 3),
+            ("über ein", 2),
+            ("don't", 1),
+        ] {
             assert_eq!(words(text.as_bytes()), count, "{text:?}");
         }
     }
