@@ -69,7 +69,6 @@ pub(crate) fn command(arguments: Arguments) -> Result<bool, Fault> {
 
     let database = Database::start(&workspace, &keep)?;
     let simulator = Simulator::start(&folder, &keep, &options)?;
-    say(&format!("the simulated Gong is up: {}", simulator.control));
     let mut app = App::new(&folder, &keep, &simulator, &database.url, &options)?;
     app.prepare(&keep)?;
     app.serve(&keep)?;

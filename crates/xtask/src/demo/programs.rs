@@ -29,7 +29,7 @@ pub(super) struct Simulator {
     token_url: String,
     api_bases: Vec<String>,
     /// Where its memory can be asked.
-    pub(super) control: String,
+    control: String,
 }
 
 impl Simulator {
@@ -90,6 +90,7 @@ impl Simulator {
         let api_bases = bases.filter_map(|base| base.as_str().map(str::to_owned)).collect();
         let control = text("control_url");
         let (authorize_url, token_url) = (text("authorize_url"), text("token_url"));
+        say(&format!("the simulated Gong is up: {authorize_url}"));
         Ok(Self { process, client_id, client_secret, authorize_url, token_url, api_bases, control })
     }
 
@@ -99,6 +100,12 @@ impl Simulator {
             Some(status) => Err(Fault::new(format!("gong-sim ended by itself ({status})"))),
             None => Ok(()),
         }
+    }
+
+    /// What its memory says; `path` is below the control address.
+    pub(super) fn ask(&self, path: &str) -> Result<Value, Fault> {
+        let answer = Client::default().get(&format!("{}{path}", self.control))?;
+        Ok(answer.good("asking the simulated Gong")?.json())
     }
 
     /// `http://host` of every API base, which is how the plain addresses are allowed.

@@ -56,7 +56,7 @@ fn essence(backfill: &Value) -> Value {
 fn is_over(backfill: &Value) -> bool {
     match backfill["state"].as_str() {
         Some(state) => {
-            matches!(state, "done" | "finished" | "complete" | "completed" | "cancelled" | "failed" | "none")
+            matches!(state, "done" | "cancelled" | "failed")
         }
         None => backfill.is_null(),
     }
