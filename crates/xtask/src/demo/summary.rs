@@ -58,7 +58,7 @@ pub(super) fn print(
         "private",
         format!("{} skipped (Gong has {})", number(&backfill["skipped_private"]), outcome.private),
     );
-    row("waiting", format!("{} transcripts", number(&backfill["transcripts_open"])));
+    row("waiting", format!("{} transcripts", number(&connection["counts"]["waiting"])));
     row("requests", number(&backfill["requests_used"]));
     let memory = simulator.ask("/summary")?;
     let most = memory["max_in_sliding_second"]
