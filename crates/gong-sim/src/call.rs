@@ -177,7 +177,7 @@ impl NewCall {
         let spoken_by = self.said.iter().filter_map(|(who, _)| *who).max().map_or(2, |most| most + 1);
         let parties = match self.parties {
             Some(parties) => parties,
-            None => crate::generate::plain_parties(company, chance, spoken_by.max(2)),
+            None => crate::cast::plain_parties(company, chance, spoken_by.max(2)),
         };
         let talk = match (self.talk, self.said.is_empty()) {
             (Some(talk), _) => talk,

@@ -131,7 +131,7 @@ fn person(
     chance: &mut Chance,
 ) -> Party {
     let name = party.name.clone().filter(|name| !name.is_empty());
-    let local = crate::generate::slug(name.as_deref().unwrap_or(&party.speaker_id));
+    let local = crate::cast::slug(name.as_deref().unwrap_or(&party.speaker_id));
     let domain = if internal { company.domain.clone() } else { "customer.example".to_owned() };
     let user = internal.then(|| chance.index(company.users.len())).and_then(|at| company.users.get(at));
     Party {

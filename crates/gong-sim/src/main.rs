@@ -67,7 +67,7 @@ struct Flags {
     /// File that keeps tokens, epoch, addresses and changes over a restart.
     #[arg(long)]
     state: Option<PathBuf>,
-    /// Add a new call to the first company every so many seconds.
+    /// Add a new call to each company every so many seconds.
     #[arg(long)]
     fresh_every: Option<u64>,
     /// Print one line of JSON with all addresses when ready.
@@ -98,8 +98,9 @@ async fn run(flags: Flags) -> Result<(), Stopped> {
         let Some(seconds) = flags.fresh_every else { return std::future::pending::<()>().await };
         loop {
             tokio::time::sleep(Duration::from_secs(seconds.max(1))).await;
-            let first = sim.companies().first().copied();
-            drop(first.map(|company| sim.add_calls_now(company, 1)));
+            for company in sim.companies() {
+                sim.add_calls_now(company, 1);
+            }
         }
     };
     tokio::select! {

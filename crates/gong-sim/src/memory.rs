@@ -144,14 +144,11 @@ impl Memory {
     }
 
     /// Notes the status that was answered.
-    pub(crate) fn answered(&mut self, sequence: u64, status: Option<u16>, fault: Option<String>) {
+    pub(crate) fn answered(&mut self, sequence: u64, status: Option<u16>) {
         if let Some(status) = status {
             *self.statuses.entry(status).or_default() += 1;
         }
-        self.note(sequence, |request| {
-            request.status = status;
-            request.fault = fault;
-        });
+        self.note(sequence, |request| request.status = status);
     }
 
     /// Notes which transcripts were asked for by id.

@@ -154,8 +154,7 @@ impl Reply {
             Manner::Cut => {
                 let mut all = self.flat();
                 all.truncate(all.len() / 2);
-                let broken = std::io::Error::other("the simulator broke off on purpose");
-                streamed([Ok(Bytes::from(all)), Err(broken)].into_iter())
+                cut_off(all)
             }
             Manner::Huge { megabytes } => {
                 let head = Bytes::from_static(b"{\"requestId\":\"huge\",\"filler\":\"");
@@ -184,6 +183,19 @@ fn slow(all: Vec<u8>, bytes: usize, pause_ms: u64) -> SentBody {
         tokio::time::sleep(Duration::from_millis(pause_ms)).await;
         let part = rest.split_to(bytes.min(rest.len()));
         Some((Ok(Frame::data(part)), rest))
+    });
+    StreamBody::new(parts).boxed_unsync()
+}
+
+/// Sends what there is; breaks off a moment later, so that it really leaves before the end comes.
+fn cut_off(all: Vec<u8>) -> SentBody {
+    let parts = stream::unfold(Some(Bytes::from(all)), |rest| async move {
+        let Some(rest) = rest.filter(|rest| !rest.is_empty()) else {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+            let broken = std::io::Error::other("the simulator broke off on purpose");
+            return Some((Err(broken), None));
+        };
+        Some((Ok(Frame::data(rest)), None))
     });
     StreamBody::new(parts).boxed_unsync()
 }

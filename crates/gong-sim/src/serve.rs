@@ -173,7 +173,6 @@ struct Visit {
     sequence: u64,
     owner: Owner,
     gate: Gate,
-    fault: Option<String>,
 }
 
 enum Gate {
@@ -205,12 +204,12 @@ impl Visit {
             Some(gate) => gate,
             None => Gate::Open(world.faults.strike(endpoint, owner.company)),
         };
+        if let Gate::Open(Some(hit)) = &gate {
+            let word = hit.what.word().to_owned();
+            world.memory.note(sequence, |request| request.fault = Some(word));
+        }
         drop(world);
-        let fault = match &gate {
-            Gate::Open(Some(hit)) => Some(hit.what.word().to_owned()),
-            _ => None,
-        };
-        Self { shared, side, endpoint, sequence, owner, gate, fault }
+        Self { shared, side, endpoint, sequence, owner, gate }
     }
 
     fn work(&self, shared: &Shared, asked: &Asked) -> Reply {
@@ -226,7 +225,7 @@ impl Visit {
     }
 
     fn end(&self, status: Option<u16>) {
-        self.shared.lock().memory.answered(self.sequence, status, self.fault.clone());
+        self.shared.lock().memory.answered(self.sequence, status);
     }
 }
 

@@ -2,11 +2,13 @@
 //! and a body that many calls share. Knows nothing of calls, companies or HTTP.
 
 mod lines;
+mod lines_of_use;
+mod names;
 mod script;
 mod words;
 
+pub(crate) use names::{ACCOUNT_ENDS, ACCOUNT_STARTS, FIRST_NAMES, LAST_NAMES, TITLES};
 pub(crate) use script::{Flavour, Script, Speaker};
-pub(crate) use words::{ACCOUNT_ENDS, ACCOUNT_STARTS, FIRST_NAMES, LAST_NAMES, TITLES};
 
 use crate::model::Monologue;
 use bytes::Bytes;

@@ -2,7 +2,7 @@
 //! The same script always gives the same words. Knows lines and speakers, nothing of calls.
 
 use super::lines::{self, Topic};
-use super::words;
+use super::{lines_of_use, words};
 use crate::chance::Chance;
 use crate::model::{Monologue, Sentence};
 use std::collections::HashMap;
@@ -23,7 +23,8 @@ impl Flavour {
         [Self::Discovery, Self::Demo, Self::Review, Self::Support, Self::Renewal, Self::Onboarding];
 
     fn topics(self) -> &'static [&'static Topic] {
-        use lines::{ADOPTION, BUGS, DEMO, INTEGRATIONS, PAIN, PRICING, SCHEDULING, WISHES};
+        use lines::{DEMO, PRICING, SCHEDULING};
+        use lines_of_use::{ADOPTION, BUGS, INTEGRATIONS, PAIN, WISHES};
         match self {
             Self::Discovery => &[&PAIN, &PAIN, &WISHES, &INTEGRATIONS, &PRICING, &DEMO],
             Self::Demo => &[&DEMO, &WISHES, &DEMO, &INTEGRATIONS, &PRICING, &PAIN],
@@ -71,7 +72,7 @@ impl Script {
             turn += 1;
         }
         while stage.left > 0 {
-            stage.scene(&lines::NEXT_STEPS, 1);
+            stage.scene(&lines_of_use::NEXT_STEPS, 1);
         }
         stage.out
     }
