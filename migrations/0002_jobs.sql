@@ -4,7 +4,7 @@
 -- apalis fetches, heartbeats and hands the jobs of vanished workers on. It never writes results here (we switch that
 -- off): soundpost_settle_job does, fenced by worker name and attempt, so there is no late acknowledgement to race with.
 -- apalis.jobs.metadata (hstore, never with null values) holds: sp.kind, sp.organization, sp.subject, sp.key; and as
--- marks: sp.deaths (workers lost), sp.backoff (waits because it failed), sp.cancelled.
+-- marks: sp.deaths (workers lost), sp.backoff (waits because it failed), sp.again (wanted again while it ran), sp.cancelled.
 
 -- ---------------------------------------------------------------- dead letters
 
@@ -94,6 +94,11 @@ begin
         and not j.metadata ? 'sp.backoff' and not j.metadata ? 'sp.cancelled'
     returning j.id, j.job_type into moved;
     if not found then
+        -- One that runs may have looked already: it runs again when it is done.
+        update apalis.jobs j set metadata = j.metadata || hstore('sp.again', at::text)
+        where j.metadata -> 'sp.organization' = p_organization::text and j.metadata -> 'sp.key' = p_key
+            and j.status in ('Queued', 'Running') and not j.metadata ? 'sp.cancelled'
+            and (not j.metadata ? 'sp.again' or (j.metadata -> 'sp.again')::timestamptz > at);
         return 'live';
     end if;
     if at <= now() then
@@ -200,23 +205,28 @@ declare
 begin
     update apalis.jobs j set
         status = case
-            when p_verdict = 'done' then 'Done'
+            when p_verdict = 'done' and not coalesce(j.metadata, ''::hstore) ? 'sp.again' then 'Done'
             when p_verdict = 'dead' or (p_verdict = 'retry' and j.attempts + 1 >= j.max_attempts) then 'Killed'
             else 'Pending' end,
-        attempts = case p_verdict when 'next' then 0 when 'later' then j.attempts else j.attempts + 1 end,
+        attempts = case p_verdict
+            when 'next' then 0
+            when 'later' then j.attempts
+            when 'done' then case when j.metadata ? 'sp.again' then 0 else j.attempts + 1 end
+            else j.attempts + 1 end,
         run_at = case p_verdict
-            when 'later' then greatest(p_at, now())
+            when 'later' then least(greatest(p_at, now()), (j.metadata -> 'sp.again')::timestamptz)
+            when 'done' then coalesce((j.metadata -> 'sp.again')::timestamptz, j.run_at)
             when 'next' then now()
             when 'retry' then now() + make_interval(secs => p_delay_seconds)
             else j.run_at end,
-        done_at = case when p_verdict = 'done' then now() end,
+        done_at = case when p_verdict = 'done' and not coalesce(j.metadata, ''::hstore) ? 'sp.again' then now() end,
         lock_by = null,
         lock_at = null,
         last_result = case when p_code is not null then jsonb_build_object('verdict', p_verdict, 'code', p_code) end,
-        metadata = case p_verdict
+        metadata = delete(case p_verdict
             when 'next' then delete(delete(coalesce(j.metadata, ''::hstore), 'sp.deaths'), 'sp.backoff')
             when 'retry' then coalesce(j.metadata, ''::hstore) || hstore('sp.backoff', 'yes')
-            else delete(coalesce(j.metadata, ''::hstore), 'sp.backoff') end
+            else delete(coalesce(j.metadata, ''::hstore), 'sp.backoff') end, 'sp.again')
     where j.id = p_id and j.lock_by = p_worker and j.attempts = p_attempts and j.status in ('Queued', 'Running')
     returning j.status into became;
     return became;

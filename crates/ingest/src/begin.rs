@@ -173,7 +173,8 @@ fn job(
     at: Option<OffsetDateTime>,
 ) -> NewJob {
     let organization = tx.scope().organization();
-    let job = NewJob::new(lane, kind, organization, connection.uuid(), format!("{kind}:{connection}"));
+    let job = NewJob::new(lane, kind, organization, connection.uuid(), format!("{kind}:{connection}"))
+        .trace(tx.trace().map(str::to_owned));
     match at {
         Some(at) => job.at(at),
         None => job,

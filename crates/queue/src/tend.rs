@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use sqlx::{PgConnection, PgPool};
 
-use crate::{Lane, QueueError};
+use crate::{Job, Lane, QueueError};
 
 /// How many rows one sweep of [`tidy`] deletes from each table.
 const SWEEP: i64 = 5_000;
@@ -139,4 +139,64 @@ pub async fn tidy(pool: &PgPool) -> Result<u64, QueueError> {
         gone += done.rows_affected();
     }
     Ok(gone)
+}
+
+/// The job of a row that `worker` took; `None` when it is no longer this worker's.
+///
+/// # Errors
+/// When the database fails, or the row's payload is not a job.
+pub async fn taken(pool: &PgPool, id: &str, worker: &str) -> Result<Option<Job>, QueueError> {
+    let row: Option<(Vec<u8>, i32, i32)> = sqlx::query_as(
+        "select job, attempts, max_attempts from apalis.jobs
+         where id = $1 and lock_by = $2 and status in ('Queued', 'Running')",
+    )
+    .bind(id)
+    .bind(worker)
+    .fetch_optional(pool)
+    .await
+    .map_err(QueueError::while_doing("reading a job"))?;
+    let Some((payload, counted, most)) = row else { return Ok(None) };
+    Job::read(id, &payload, counted, most, worker)
+        .map(Some)
+        .map_err(|_| QueueError::Invalid("its payload cannot be read"))
+}
+
+/// Writes that the process `name` lives.
+///
+/// # Errors
+/// When the database fails.
+pub async fn heartbeat(pool: &PgPool, name: &str) -> Result<(), QueueError> {
+    sqlx::query(
+        "insert into worker_heartbeats (name, started_at, seen_at) values ($1, now(), now())
+         on conflict (name) do update set seen_at = now()",
+    )
+    .bind(name)
+    .execute(pool)
+    .await
+    .map(|_| ())
+    .map_err(QueueError::while_doing("writing a sign of life"))
+}
+
+/// How many seconds ago any process last gave a sign of life; `None` when none is known.
+///
+/// # Errors
+/// When the database fails.
+pub async fn last_heartbeat(pool: &PgPool) -> Result<Option<f64>, QueueError> {
+    sqlx::query_scalar("select extract(epoch from now() - max(seen_at))::float8 from worker_heartbeats")
+        .fetch_one(pool)
+        .await
+        .map_err(QueueError::while_doing("reading signs of life"))
+}
+
+/// Forgets a process that ends well, and those that have not been seen for a day.
+///
+/// # Errors
+/// When the database fails.
+pub async fn farewell(pool: &PgPool, name: &str) -> Result<(), QueueError> {
+    sqlx::query("delete from worker_heartbeats where name = $1 or seen_at < now() - interval '1 day'")
+        .bind(name)
+        .execute(pool)
+        .await
+        .map(|_| ())
+        .map_err(QueueError::while_doing("forgetting a process"))
 }

@@ -1,0 +1,320 @@
+//! What each kind of job does: opens a session with Gong, lets a room work, and turns the outcome into a verdict.
+//!
+//! Knows which room does what. Must never know how a room does it, nor touch its tables.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use connector::{Connector, Session, SessionError};
+use db::Db;
+use gong::{GongError, Purpose};
+use ingest::{Defaults, Fetched, Gates, IngestError, Walked, Work, task};
+use kernel::{ConnectionId, RunKind, Scope, SharedAmbient};
+use queue::{Job, Verdict};
+use time::OffsetDateTime;
+use tokio_util::sync::CancellationToken;
+
+use crate::runtime::Handler;
+
+/// The kind of the job that replaces a token; its subject is a connection.
+pub const REFRESH: &str = "refresh";
+
+/// Everything that jobs work with.
+#[derive(Debug, Clone)]
+pub struct Rooms {
+    /// The database.
+    pub db: Db,
+    /// Connections and sessions.
+    pub connector: Connector,
+    /// The API budgets.
+    pub gates: Gates,
+    /// The settings of ingestion.
+    pub defaults: Defaults,
+    /// Clock and randomness.
+    pub ambient: SharedAmbient,
+}
+
+/// Why a job did not end well.
+#[derive(Debug)]
+enum Failure {
+    Session(SessionError),
+    Ingest(IngestError),
+    /// Gong refuses even a fresh credential.
+    Refused,
+}
+
+impl From<SessionError> for Failure {
+    fn from(error: SessionError) -> Self {
+        Self::Session(error)
+    }
+}
+
+impl From<IngestError> for Failure {
+    fn from(error: IngestError) -> Self {
+        Self::Ingest(error)
+    }
+}
+
+impl From<connector::ConnectorError> for Failure {
+    fn from(error: connector::ConnectorError) -> Self {
+        Self::Session(error.into())
+    }
+}
+
+impl From<db::DbError> for Failure {
+    fn from(error: db::DbError) -> Self {
+        Self::Ingest(error.into())
+    }
+}
+
+/// What a job does with a session.
+#[derive(Debug, Clone, Copy)]
+enum Deed {
+    List(RunKind),
+    Fetch(Purpose),
+    Confirm,
+}
+
+impl Deed {
+    fn of(kind: &str) -> Option<Self> {
+        Some(match kind {
+            task::POLL => Self::List(RunKind::Poll),
+            task::BACKFILL => Self::List(RunKind::Backfill),
+            task::SWEEP => Self::List(RunKind::Sweep),
+            task::TRANSCRIPTS => Self::Fetch(Purpose::Fresh),
+            task::BACKFILL_TRANSCRIPTS => Self::Fetch(Purpose::Backfill),
+            task::CONFIRM => Self::Confirm,
+            _ => return None,
+        })
+    }
+}
+
+/// One attempt of a job: for whom, and who tells it to stop.
+struct Errand<'a> {
+    scope: Scope,
+    connection: ConnectionId,
+    job: &'a Job,
+    stop: &'a CancellationToken,
+}
+
+#[async_trait]
+impl Handler for Rooms {
+    async fn handle(&self, job: Job, stop: &CancellationToken) -> Verdict {
+        let scope = Scope::job(job.organization);
+        let errand = Errand { scope, connection: ConnectionId::from_uuid(job.subject), job: &job, stop };
+        let outcome = match Deed::of(&job.kind) {
+            Some(deed) => self.with_gong(&errand, deed).await,
+            None if job.kind == REFRESH => self.refresh(&errand).await,
+            None => return Verdict::Dead { code: "unknown_kind" },
+        };
+        match outcome {
+            Ok(verdict) => verdict,
+            Err(failure) => self.judge(&errand, failure).await,
+        }
+    }
+}
+
+impl Rooms {
+    async fn deed(&self, errand: &Errand<'_>, deed: Deed, session: &Session) -> Result<Verdict, IngestError> {
+        let work = self.work(errand, session);
+        Ok(match deed {
+            Deed::List(kind) => match ingest::walk(&work, kind).await? {
+                Walked::More => Verdict::Next,
+                Walked::Finished => Verdict::Done,
+            },
+            Deed::Fetch(purpose) => self.after_fetch(ingest::fetch_transcripts(&work, purpose).await?),
+            Deed::Confirm => self.after_fetch(ingest::confirm(&work).await?),
+        })
+    }
+
+    fn work<'a>(&'a self, errand: &'a Errand<'_>, session: &'a Session) -> Work<'a> {
+        Work {
+            db: &self.db,
+            scope: &errand.scope,
+            connection: errand.connection,
+            gong: session.gong(),
+            defaults: &self.defaults,
+            ambient: &*self.ambient,
+            stop: errand.stop,
+        }
+    }
+
+    fn after_fetch(&self, fetched: Fetched) -> Verdict {
+        match fetched {
+            Fetched::More => Verdict::Next,
+            Fetched::Idle(Some(at)) if at > self.ambient.now() => {
+                Verdict::Later { at, why: "waiting_for_gong" }
+            }
+            Fetched::Idle(_) => Verdict::Done,
+        }
+    }
+
+    async fn refresh(&self, errand: &Errand<'_>) -> Result<Verdict, Failure> {
+        let gate = self.gates.of(&errand.scope, errand.connection);
+        self.connector.refresh_if_due(&errand.scope, errand.connection, gate).await?;
+        Ok(Verdict::Done)
+    }
+
+    /// Whether transcripts may be asked for: the scope is there, or its hour of rest is over.
+    async fn may_read_transcripts(&self, scope: &Scope) -> Result<bool, Failure> {
+        let mut tx = self.db.begin(scope).await?;
+        let Some(connection) = connector::current(&mut tx).await? else { return Ok(false) };
+        Ok(connector::may_try_scope(&mut tx, &connection, TRANSCRIPT_SCOPE, self.ambient.now()).await?)
+    }
+
+    /// Works with a session; once more with a newer token when Gong refuses the first.
+    async fn with_gong(&self, errand: &Errand<'_>, deed: Deed) -> Result<Verdict, Failure> {
+        let (scope, trace) = (&errand.scope, errand.job.trace.clone());
+        if matches!(deed, Deed::Fetch(_)) && !self.may_read_transcripts(scope).await? {
+            return Ok(Verdict::Done);
+        }
+        let gate = self.gates.of(scope, errand.connection);
+        let session = self.connector.session(scope, gate.clone(), trace.clone()).await?;
+        if session.connection().id != errand.connection {
+            // The job is about a connection of another time.
+            return Ok(Verdict::Done);
+        }
+        let first = self.deed(errand, deed, &session).await;
+        if !matches!(first, Err(IngestError::Gong(GongError::Unauthorized { .. }))) {
+            let verdict = first?;
+            self.worked(scope, &session).await?;
+            return Ok(verdict);
+        }
+        let session = self.connector.session_after_refusal(scope, session, gate, trace).await?;
+        match self.deed(errand, deed, &session).await {
+            Err(IngestError::Gong(GongError::Unauthorized { .. })) => {
+                self.connector.refused(scope, errand.connection).await?;
+                Err(Failure::Refused)
+            }
+            second => {
+                let verdict = second?;
+                self.worked(scope, &session).await?;
+                Ok(verdict)
+            }
+        }
+    }
+
+    /// After work that went well: what was wrong is mended, and an unknown company is learned from its calls.
+    async fn worked(&self, scope: &Scope, session: &Session) -> Result<(), Failure> {
+        let connection = session.connection();
+        if connection.last_error.is_none() && !connection.workspaces.is_empty() {
+            return Ok(());
+        }
+        let now = self.ambient.now();
+        let mut tx = self.db.begin(scope).await?;
+        if connection.last_error.as_ref().is_some_and(|e| passes(&e.code)) {
+            connector::clear_error(&mut tx, connection.id, now).await?;
+        }
+        if connection.workspaces.is_empty() {
+            let ids = ingest::workspace_ids(&mut tx, connection.id).await?;
+            if !self.connector.learn_company(&mut tx, connection, &ids).await? {
+                connector::pause(&mut tx, connector::reason::COMPANY_LINKED_ELSEWHERE, None, now).await?;
+                ingest::set_active(&mut tx, connection.id, false, &*self.ambient).await?;
+            }
+        }
+        Ok(tx.commit().await?)
+    }
+
+    async fn judge(&self, errand: &Errand<'_>, failure: Failure) -> Verdict {
+        let now = self.ambient.now();
+        match failure {
+            Failure::Refused | Failure::Session(SessionError::Inactive | SessionError::ReconnectRequired) => {
+                Verdict::Done
+            }
+            Failure::Session(SessionError::Later { at }) => Verdict::Later { at, why: "token_not_yet" },
+            Failure::Session(SessionError::Connector(error)) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "A job failed on our side.");
+                Verdict::Retry { code: error.code(), after: None }
+            }
+            Failure::Ingest(IngestError::Gong(error)) => self.judge_gong(errand, error, now).await,
+            Failure::Ingest(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "A job failed on our side.");
+                Verdict::Retry { code: error.code(), after: None }
+            }
+        }
+    }
+
+    async fn judge_gong(&self, errand: &Errand<'_>, error: GongError, now: OffsetDateTime) -> Verdict {
+        tracing::warn!(
+            code = error.code(),
+            gong.request_id = error.request_id().unwrap_or(""),
+            "Gong did not give what was asked for."
+        );
+        match &error {
+            GongError::Held(held) => Verdict::Later { at: held.until + self.spread(2), why: error.code() },
+            GongError::RateLimited { retry_after, .. } => {
+                let wait = retry_after.unwrap_or(Duration::from_secs(30));
+                Verdict::Later { at: now + wait + self.spread(2), why: error.code() }
+            }
+            GongError::MissingScope { scope: missing, .. } => {
+                self.note(errand, Fact::MissingScope(missing), now).await;
+                Verdict::Done
+            }
+            GongError::Forbidden { .. } => {
+                self.note(errand, Fact::Error("ip_not_allowed"), now).await;
+                Verdict::Later { at: now + Duration::from_secs(3600), why: error.code() }
+            }
+            GongError::BadRequest { .. } | GongError::InvalidRequest { .. } => {
+                Verdict::Dead { code: error.code() }
+            }
+            _ => {
+                let code = if matches!(error, GongError::Malformed { .. } | GongError::TooLarge { .. }) {
+                    "gong_malformed"
+                } else {
+                    "gong_unavailable"
+                };
+                let failing_for = self.note(errand, Fact::Error(code), now).await;
+                Verdict::Later { at: now + self.outage_gap(failing_for), why: error.code() }
+            }
+        }
+    }
+
+    /// Notes what is wrong with a connection, and says since when it has been.
+    async fn note(&self, errand: &Errand<'_>, fact: Fact<'_>, now: OffsetDateTime) -> Duration {
+        let noted = async {
+            let mut tx = self.db.begin(&errand.scope).await?;
+            match fact {
+                Fact::MissingScope(scope) => {
+                    connector::note_missing_scope(&mut tx, errand.connection, scope, now).await?;
+                }
+                Fact::Error(code) => connector::note_error(&mut tx, errand.connection, code, now).await?,
+            }
+            let current = connector::current(&mut tx).await?;
+            tx.commit().await?;
+            Ok::<_, connector::ConnectorError>(current.and_then(|c| c.last_error).map(|e| now - e.at))
+        };
+        match noted.await {
+            Ok(since) => since.unwrap_or_default().try_into().unwrap_or_default(),
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "A failure could not be recorded.");
+                Duration::ZERO
+            }
+        }
+    }
+
+    /// An outage is no failure of the job: it is tried again ever less often, from seconds to ten minutes, in random
+    /// order, and nothing becomes a dead letter because somebody else is down.
+    fn outage_gap(&self, failing_for: Duration) -> Duration {
+        let gap = (failing_for / 4).clamp(Duration::from_secs(4), Duration::from_secs(600));
+        gap / 2 + self.ambient.jitter(gap / 2)
+    }
+
+    fn spread(&self, seconds: u64) -> Duration {
+        self.ambient.jitter(Duration::from_secs(seconds))
+    }
+}
+
+/// What is noted of a connection.
+#[derive(Debug, Clone, Copy)]
+enum Fact<'a> {
+    MissingScope(&'a str),
+    Error(&'static str),
+}
+
+/// The scope without which transcripts cannot be read.
+const TRANSCRIPT_SCOPE: &str = "api:calls:read:transcript";
+
+/// Whether an error is mended by the next request that goes well. A missing scope is mended by reconnecting.
+fn passes(code: &str) -> bool {
+    !matches!(code, "missing_scope" | "authorization_revoked" | "access_refused")
+}

@@ -1,0 +1,9 @@
+//! The door to background work: workers, what each kind of job does, and the schedules.
+//!
+//! Opens rooms and lets them work. Must never hold SQL of a room, nor know `web`.
+
+mod handlers;
+pub mod runtime;
+pub mod schedule;
+
+pub use handlers::{REFRESH, Rooms};

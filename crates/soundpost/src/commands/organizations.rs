@@ -1,0 +1,82 @@
+//! `soundpost organizations` and `soundpost users`.
+
+use std::io::{IsTerminal, Read};
+
+use accounts::{NewOrganization, PasswordHasher, RequestInfo};
+use db::Db;
+use kernel::{ExposeSecret, Scope, SecretString, SystemAmbient};
+use serde_json::json;
+
+use crate::{
+    cli::{Organizations, Users},
+    exit::{Doing, Exit, print_line},
+    settings,
+};
+
+/// `soundpost organizations ...`
+pub(crate) async fn organizations(command: Organizations) -> Result<(), Exit> {
+    let Organizations::Create { name, owner_email, password, json } = command;
+    let password = if password.password_stdin { Some(read_password()?) } else { None };
+    let db = open().await?;
+    let new = NewOrganization { name, owner_email, password };
+    let created = accounts::create_organization(&db, &PasswordHasher::new(1), new, &SystemAmbient)
+        .await
+        .doing("creating the organization")?;
+    let initial = created.initial_password.as_ref().map(|p| p.expose_secret().to_owned());
+    if json {
+        let line = json!({
+            "id": created.organization, "owner": created.owner, "initial_password": initial,
+        });
+        return print_line(&line.to_string());
+    }
+    print_line(&format!("organization {}", created.organization))?;
+    print_line(&format!("owner        {}", created.owner))?;
+    match initial {
+        Some(password) => print_line(&format!("password     {password}  (to be changed at the first login)")),
+        None => Ok(()),
+    }
+}
+
+/// `soundpost users ...`
+pub(crate) async fn users(command: Users) -> Result<(), Exit> {
+    let Users::Add { organization, email, role, json } = command;
+    let db = open().await?;
+    let scope = Scope::operator(organization);
+    let added = accounts::add_member(
+        &db,
+        &PasswordHasher::new(1),
+        &scope,
+        (&email, role),
+        &RequestInfo::default(),
+        &SystemAmbient,
+    )
+    .await
+    .doing("adding the member")?;
+    let initial = added.initial_password.as_ref().map(|p| p.expose_secret().to_owned());
+    if json {
+        return print_line(&json!({ "user": added.user, "initial_password": initial }).to_string());
+    }
+    print_line(&format!("user     {}", added.user))?;
+    match initial {
+        Some(password) => print_line(&format!("password {password}  (to be changed at the first login)")),
+        None => print_line("The person keeps the password that she or he has."),
+    }
+}
+
+/// The database, for a command: two connections are enough.
+pub(crate) async fn open() -> Result<Db, Exit> {
+    let url = settings::database_url()?;
+    Db::connect(url.expose_secret(), 2).await.doing("opening the database")
+}
+
+fn read_password() -> Result<SecretString, Exit> {
+    if std::io::stdin().is_terminal() {
+        return Err(Exit::misuse(vec![
+            "--password-stdin reads a pipe or a file, for instance: < password.txt".into(),
+        ]));
+    }
+    let mut text = String::new();
+    std::io::stdin().take(4096).read_to_string(&mut text).doing("reading the password")?;
+    let first = text.lines().next().unwrap_or_default().to_owned();
+    Ok(first.into())
+}

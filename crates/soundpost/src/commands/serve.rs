@@ -1,0 +1,83 @@
+//! `soundpost serve`: HTTP, and jobs unless they run elsewhere.
+
+use std::sync::Arc;
+
+use accounts::PasswordHasher;
+use db::Events;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use web::{AppState, Limits, Parts};
+
+use super::work;
+use crate::{
+    assemble::{self, House},
+    exit::{Doing, Exit},
+    logging, prometheus,
+    settings::{self, Settings},
+};
+
+/// How many passwords are checked at once: each costs 19 MiB and most of a tenth of a second of one core.
+const HASHES_AT_ONCE: usize = 2;
+
+/// Serves until it is told to stop.
+pub(crate) async fn run(workers: bool) -> Result<(), Exit> {
+    logging::start()?;
+    let settings = settings::read()?;
+    let render = prometheus::start()?;
+    let house = assemble::house(&settings)?;
+    let listener = TcpListener::bind(settings.listen).await.doing("listening on SOUNDPOST_LISTEN")?;
+    let stop = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    metrics(&settings, render, &stop, &mut tasks).await?;
+    let state = state(&settings, &house, &stop);
+    let address = listener.local_addr().doing("reading the address")?;
+    let router = web::router(state);
+    let http_stop = stop.clone();
+    tasks.spawn(async move { web::serve(listener, router, Limits::default(), http_stop).await });
+    if workers {
+        work::start(&house, &settings.defaults, &stop, &mut tasks);
+    }
+    tracing::info!(address = %address, public.url = %settings.public_url, workers, "Serving.");
+    work::until_stopped(&stop, &mut tasks).await;
+    house.connector.drain().await;
+    tracing::info!("Stopped.");
+    Ok(())
+}
+
+fn state(settings: &Settings, house: &House, stop: &CancellationToken) -> AppState {
+    AppState::new(Parts {
+        db: house.db.clone(),
+        hasher: PasswordHasher::new(HASHES_AT_ONCE),
+        connector: house.connector.clone(),
+        ambient: house.ambient.clone(),
+        events: Events::listen(house.db.pool().clone()),
+        defaults: settings.defaults.clone(),
+        public_url: settings.public_url.clone(),
+        authorize_url: settings.authorize_url.clone(),
+        trusted_proxies: settings.trusted_proxies.clone(),
+        stop: stop.clone(),
+    })
+}
+
+/// Serves metrics on their own listener, where one is configured.
+pub(crate) async fn metrics(
+    settings: &Settings,
+    render: PrometheusHandle,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+) -> Result<(), Exit> {
+    let upkeep = render.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+            upkeep.run_upkeep();
+        }
+    });
+    let Some(address) = settings.metrics_listen else { return Ok(()) };
+    let listener = TcpListener::bind(address).await.doing("listening on SOUNDPOST_METRICS_LISTEN")?;
+    let router = web::metrics_router(Arc::new(move || render.render()));
+    let stop = stop.clone();
+    tasks.spawn(async move { web::serve(listener, router, Limits::default(), stop).await });
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! Metrics: one recorder for the process, rendered on request.
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::exit::{Doing, Exit};
+
+const SECONDS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0];
+
+/// Starts to collect metrics; what they are is described for whoever reads the page.
+pub(crate) fn start() -> Result<PrometheusHandle, Exit> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)
+        .doing("setting up metrics")?
+        .install_recorder()
+        .doing("starting metrics")?;
+    describe();
+    Ok(handle)
+}
+
+/// Every metric is there from the beginning, so that a rate over it is never missing.
+fn describe() {
+    metrics::describe_counter!("gong_api_calls_total", "Requests to Gong's API by endpoint and status.");
+    metrics::describe_counter!("api_rate_limit_hits_total", "Answers of Gong that asked us to wait.");
+    metrics::describe_counter!(
+        "validation_failures_total",
+        "Answers of Gong, or parts of them, that could not be read."
+    );
+    metrics::describe_gauge!("active_background_tasks", "Jobs that run in this process now.");
+    metrics::describe_counter!("soundpost_http_requests_total", "Requests answered by route and status.");
+    metrics::describe_histogram!("soundpost_http_request_seconds", "How long answers took by route.");
+    metrics::describe_counter!("soundpost_jobs_total", "Jobs by kind and verdict.");
+    metrics::describe_histogram!("soundpost_job_seconds", "How long jobs took by kind.");
+    metrics::describe_gauge!("soundpost_connections", "Connections by status.");
+    metrics::describe_counter!(
+        "soundpost_calls_skipped_private_total",
+        "Calls left out because they are not known to be public."
+    );
+    metrics::describe_counter!("soundpost_transcripts_stored_total", "Transcripts stored.");
+    metrics::describe_counter!("soundpost_token_refreshes_total", "Token refreshes by result.");
+    metrics::describe_counter!(
+        "soundpost_security_events_total",
+        "Events that point at an attack or at tampering."
+    );
+    metrics::describe_gauge!(
+        "soundpost_oldest_due_poll_seconds",
+        "How long the most overdue poll has been due."
+    );
+    metrics::describe_histogram!("soundpost_poll_lateness_seconds", "How late polls were sent.");
+    for name in [
+        "api_rate_limit_hits_total",
+        "validation_failures_total",
+        "soundpost_calls_skipped_private_total",
+        "soundpost_transcripts_stored_total",
+    ] {
+        metrics::counter!(name).absolute(0);
+    }
+    metrics::gauge!("active_background_tasks").set(0.0);
+}

@@ -1,0 +1,287 @@
+//! The product as it runs, with its workers, against a simulated Gong.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use connector::{Connector, Escrow, Parts};
+use db::{Db, Events};
+use gong::HostPolicy;
+use gong_sim::{CompanyId, Config, Consent, Sim};
+use jobs::{Rooms, runtime};
+use kernel::{OrganizationId, SharedAmbient, UserId};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use url::Url;
+use vault::KeyRing;
+use web::{AppState, Limits, TrustedProxies};
+
+use crate::{Browser, Database, ShiftedClock, fresh_database};
+
+/// Everybody's password.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// What a story may want to be different.
+#[derive(Debug, Clone)]
+pub struct WorldOptions {
+    /// Run workers.
+    pub workers: bool,
+    /// The settings of ingestion; by default a pace that does not slow stories down.
+    pub defaults: ingest::Defaults,
+    /// Keep Gong's limit of three requests a second and 10,000 a day.
+    pub gong_limit: bool,
+}
+
+impl Default for WorldOptions {
+    fn default() -> Self {
+        let defaults = ingest::Defaults { per_second: 5_000.0, per_day: 1_000_000, ..ingest::Defaults::default() };
+        Self { workers: true, defaults, gong_limit: false }
+    }
+}
+
+/// An organization with its owner, logged in.
+#[derive(Debug, Clone)]
+pub struct Org {
+    /// Its id.
+    pub id: OrganizationId,
+    /// The owner.
+    pub owner: UserId,
+    /// The owner's address.
+    pub email: String,
+    /// The owner's browser.
+    pub browser: Browser,
+    /// The Gong company of the same name.
+    pub company: CompanyId,
+}
+
+/// Everything that a story is told in.
+#[derive(Debug)]
+pub struct World {
+    /// The simulated Gong.
+    pub sim: Sim,
+    /// The clock of the product; move it with [`World::pass`].
+    pub clock: Arc<ShiftedClock>,
+    /// The database as the product sees it.
+    pub db: Db,
+    /// The database as its superuser sees it.
+    pub database: Database,
+    /// Where the product serves.
+    pub base: Url,
+    /// What jobs work with.
+    pub rooms: Rooms,
+    /// The sealing key.
+    pub keys: Arc<KeyRing>,
+    /// The folder of answers in escrow.
+    pub escrow: PathBuf,
+    options: WorldOptions,
+    stop: CancellationToken,
+    tasks: JoinSet<()>,
+}
+
+impl World {
+    /// The usual world.
+    pub async fn start() -> Self {
+        Self::with(WorldOptions::default()).await
+    }
+
+    /// A world that is different in something.
+    ///
+    /// # Panics
+    /// When it cannot be built.
+    pub async fn with(options: WorldOptions) -> Self {
+        let sim = Sim::start(Config::default()).await.expect("the simulator starts");
+        if !options.gong_limit {
+            sim.adjust(|switches| switches.limit = None);
+        }
+        let database = fresh_database().await;
+        let clock = Arc::new(ShiftedClock::default());
+        let ambient: SharedAmbient = clock.clone();
+        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let base = Url::parse(&format!("http://localhost:{}", address.port())).expect("a URL");
+        let db = Db::connect(&database.url, 16).await.expect("the database answers");
+        let keys = Arc::new(KeyRing::parse(&KeyRing::generate_key()).expect("a key"));
+        let escrow = std::env::temp_dir().join(format!("soundpost-{}", database.name));
+        let connector = Connector::new(Parts {
+            db: db.clone(),
+            keys: keys.clone(),
+            oauth: oauth(&sim, &base),
+            http: gong::http("Soundpost/stories").expect("an HTTP client"),
+            hosts: HostPolicy::parse(&hosts()).expect("host patterns"),
+            escrow: Escrow::open(&escrow).expect("an escrow folder"),
+            ambient: ambient.clone(),
+            refresh_before: Duration::from_secs(300),
+        });
+        let gates = ingest::Gates::new(db.clone(), ambient.clone(), options.defaults.clone());
+        let rooms =
+            Rooms { db: db.clone(), connector, gates, defaults: options.defaults.clone(), ambient: ambient.clone() };
+        let mut world = Self {
+            sim,
+            clock,
+            db,
+            database,
+            base,
+            rooms,
+            keys,
+            escrow,
+            options,
+            stop: CancellationToken::new(),
+            tasks: JoinSet::new(),
+        };
+        world.serve(listener);
+        if world.options.workers {
+            world.work();
+        }
+        world
+    }
+
+    fn serve(&mut self, listener: TcpListener) {
+        let state = AppState::new(web::Parts {
+            db: self.db.clone(),
+            hasher: accounts::PasswordHasher::new(2),
+            connector: self.rooms.connector.clone(),
+            ambient: self.rooms.ambient.clone(),
+            events: Events::listen(self.db.pool().clone()),
+            defaults: self.options.defaults.clone(),
+            public_url: self.base.clone(),
+            authorize_url: Url::parse(&self.sim.authorize_url()).expect("a URL"),
+            trusted_proxies: TrustedProxies::parse("").expect("no proxies"),
+            stop: self.stop.clone(),
+        });
+        let (router, stop) = (web::router(state), self.stop.clone());
+        self.tasks.spawn(async move { web::serve(listener, router, Limits::default(), stop).await });
+    }
+
+    /// Starts workers, when the world was made without.
+    pub fn work(&mut self) {
+        let settings = runtime::Settings { fresh: 4, bulk: 2, upkeep: 2, ..runtime::Settings::default() };
+        let (rooms, stop) = (self.rooms.clone(), self.stop.clone());
+        self.tasks.spawn(async move {
+            let (pool, ambient) = (rooms.db.pool().clone(), rooms.ambient.clone());
+            runtime::run(pool, Arc::new(rooms), settings, ambient, stop).await.expect("the workers run");
+        });
+    }
+
+    /// An organization, its owner logged in, and a Gong company of the same name that approves whatever it is asked.
+    ///
+    /// # Panics
+    /// When it cannot be made.
+    pub async fn organization(&self, name: &str) -> Org {
+        let email = format!("owner@{name}.example");
+        let new = accounts::NewOrganization {
+            name: name.to_owned(),
+            owner_email: email.clone(),
+            password: Some(PASSWORD.to_owned().into()),
+        };
+        let hasher = accounts::PasswordHasher::new(1);
+        let created = accounts::create_organization(&self.db, &hasher, new, &*self.rooms.ambient)
+            .await
+            .expect("an organization can be made");
+        let browser = self.browser();
+        let answer = browser.log_in(&email, PASSWORD).await;
+        assert!(answer.status.is_success(), "the owner can log in: {} {}", answer.status, answer.text);
+        let company = self.sim.add_company(name);
+        Org { id: created.organization, owner: created.owner, email, browser, company }
+    }
+
+    /// A browser that nobody uses yet.
+    pub fn browser(&self) -> Browser {
+        Browser::new(self.base.clone())
+    }
+
+    /// Connects the organization to its Gong company; the whole way through the browser.
+    ///
+    /// # Panics
+    /// When it does not end well.
+    pub async fn connect(&self, org: &Org, history_days: Option<i64>) {
+        self.sim.set_consent(Consent::Approve(org.company));
+        let answer = org.browser.connect(history_days).await;
+        assert_eq!(answer.status, 303, "the callback redirects: {}", answer.text);
+    }
+
+    /// Lets time pass, everywhere; does what falls due and waits until it is done.
+    pub async fn pass(&self, time: Duration) {
+        self.clock.advance(time);
+        self.sim.advance(time.try_into().expect("a short time"));
+        jobs::schedule::look_once(&self.rooms).await.expect("the schedule can be kept");
+        jobs::schedule::reconcile_once(&self.rooms).await.expect("the schedule can be kept");
+        self.settle().await;
+    }
+
+    /// Waits until no job is due, at most a minute.
+    ///
+    /// # Panics
+    /// When jobs are still due after that.
+    pub async fn settle(&self) {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
+        let mut quiet = 0;
+        while quiet < 3 {
+            quiet = if self.due_jobs().await == 0 { quiet + 1 } else { 0 };
+            assert!(tokio::time::Instant::now() < deadline, "jobs are still due after a minute");
+            tokio::time::sleep(Duration::from_millis(40)).await;
+        }
+    }
+
+    /// Jobs that run or are due by the story's clock; what waits for that clock is made due for the database's.
+    pub async fn due_jobs(&self) -> i64 {
+        sqlx::query("update apalis.jobs set run_at = now() where status = 'Pending' and run_at > now() and run_at <= now() + make_interval(secs => $1)")
+            .bind(self.clock.ahead_millis() as f64 / 1000.0)
+            .execute(self.db.pool())
+            .await
+            .expect("the jobs can be moved");
+        sqlx::query_scalar("select count(*) from apalis.jobs where status in ('Queued', 'Running') or (status = 'Pending' and run_at <= now())")
+            .fetch_one(self.db.pool())
+            .await
+            .expect("the jobs can be counted")
+    }
+
+    /// Open dead letters: (kind, code).
+    pub async fn dead_letters(&self) -> Vec<(String, String)> {
+        sqlx::query_as("select kind, code from dead_letters where state = 'dead' order by died_at")
+            .fetch_all(self.db.pool())
+            .await
+            .expect("the dead letters can be read")
+    }
+
+    /// One number out of the database, seen as its superuser.
+    ///
+    /// # Panics
+    /// When the query fails.
+    pub async fn number(&self, query: &'static str) -> i64 {
+        sqlx::query_scalar(query).fetch_one(self.db.pool()).await.expect("the query works")
+    }
+
+    /// Stops everything; fails when a job was given up.
+    ///
+    /// # Panics
+    /// When there are dead letters.
+    pub async fn finish(mut self) {
+        let dead = self.dead_letters().await;
+        assert!(dead.is_empty(), "jobs were given up: {dead:?}");
+        self.stop().await;
+    }
+
+    /// Stops everything, whatever happened.
+    pub async fn stop(&mut self) {
+        self.stop.cancel();
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        tokio::time::timeout(Duration::from_secs(35), ended).await.ok();
+        std::fs::remove_dir_all(&self.escrow).ok();
+    }
+}
+
+fn oauth(sim: &Sim, base: &Url) -> oauth::Client {
+    let url = |text: String| Url::parse(&text).expect("a URL");
+    oauth::Client::new(oauth::Config {
+        client_id: "sim-client".into(),
+        client_secret: "sim-secret".to_owned().into(),
+        authorize_url: url(sim.authorize_url()),
+        token_url: url(sim.token_url()),
+        redirect_uri: base.join("/api/integrations/gong/callback").expect("a URL"),
+        timeout: oauth::TIMEOUT,
+    })
+    .expect("an authorization client")
+}
+
+/// The companies' API hosts of one simulator.
+fn hosts() -> String {
+    (1..=60).map(|n| format!("http://127.0.0.{n}")).collect::<Vec<_>>().join(",")
+}
