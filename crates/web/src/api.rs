@@ -1,0 +1,47 @@
+//! The JSON API: one module a thing. Handlers name in their signature who asks and with what, ask a room, and word the
+//! answer; the description is generated from them.
+
+mod activity;
+pub(crate) mod answers;
+mod api_keys;
+mod callback;
+mod calls;
+mod dead_letters;
+mod gong;
+mod me;
+mod members;
+mod paging;
+mod session;
+
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub(crate) use gong::flow_cookie;
+
+use crate::{AppState, openapi, sse};
+
+/// All operations with their descriptions.
+pub(crate) fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::head())
+        .routes(routes!(session::log_in, session::log_out))
+        .routes(routes!(me::me))
+        .routes(routes!(me::change_password))
+        .routes(routes!(gong::status, gong::change, gong::disconnect))
+        .routes(routes!(gong::connect))
+        .routes(routes!(gong::connect_key))
+        .routes(routes!(gong::poll))
+        .routes(routes!(gong::start_backfill, gong::cancel_backfill))
+        .routes(routes!(gong::estimate))
+        .routes(routes!(sse::events))
+        .routes(routes!(callback::callback))
+        .routes(routes!(calls::list))
+        .routes(routes!(calls::one))
+        .routes(routes!(calls::transcript))
+        .routes(routes!(activity::list))
+        .routes(routes!(api_keys::list, api_keys::create))
+        .routes(routes!(api_keys::revoke))
+        .routes(routes!(members::list, members::add))
+        .routes(routes!(members::change, members::remove))
+        .routes(routes!(dead_letters::list))
+        .routes(routes!(dead_letters::retry))
+        .routes(routes!(dead_letters::discard))
+}

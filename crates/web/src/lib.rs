@@ -1,0 +1,40 @@
+//! The HTTP door: JSON API, pages, live events, health, and the server loop that holds every client to its limits.
+//!
+//! Reads requests, asks rooms, words answers. Must never hold SQL, nor know `jobs`, tokens or how Gong is spoken to.
+
+mod api;
+pub mod auth;
+mod body;
+mod client_address;
+mod connection;
+mod context;
+mod docs;
+mod extract;
+mod gong_view;
+mod headers;
+mod health;
+pub mod messages;
+mod metrics_http;
+mod observe;
+mod openapi;
+mod origin;
+mod pages;
+mod problem;
+mod refusals;
+mod render;
+mod router;
+mod server;
+mod sse;
+mod state;
+mod traceparent;
+#[cfg(test)]
+mod trial;
+
+pub use client_address::{ProxyError, TrustedProxies};
+pub use context::RequestContext;
+pub use metrics_http::metrics_router;
+pub use openapi::document as openapi_document;
+pub use problem::{FieldError, Problem};
+pub use router::router;
+pub use server::{Limits, serve};
+pub use state::{AppState, Parts};
