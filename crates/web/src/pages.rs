@@ -1,0 +1,72 @@
+//! The pages. Every action is a form that is posted and answered with a redirect, so that all of it works without script;
+//! script only keeps the panel fresh. Handlers read rooms, `view` words and draws, `connection` acts.
+
+mod activity;
+mod api_keys;
+mod assets;
+mod call;
+mod calls;
+mod chart;
+mod docs;
+mod enter;
+mod gong;
+mod gong_acts;
+mod gong_forms;
+mod members;
+mod overview;
+mod reference;
+mod refused;
+mod standing;
+mod view;
+mod visit;
+
+use axum::{
+    Router,
+    routing::{get, post},
+};
+
+use crate::AppState;
+
+pub(crate) use refused::{connect_problem, error_page};
+
+/// All pages and static files.
+pub(crate) fn router() -> Router<AppState> {
+    Router::new()
+        .route("/", get(overview::show))
+        .route("/login", get(enter::form).post(enter::log_in))
+        .route("/logout", post(enter::log_out))
+        .route("/password", get(enter::password_form).post(enter::change_password))
+        .route("/theme", post(enter::theme))
+        .route("/calls", get(calls::list))
+        .route("/calls/{id}", get(call::show))
+        .route("/settings/members", get(members::list).post(members::add))
+        .route("/settings/members/{id}/role", post(members::change_role))
+        .route("/settings/members/{id}/remove", get(members::ask_remove).post(members::remove))
+        .route("/settings/api-keys", get(api_keys::list).post(api_keys::create))
+        .route("/settings/api-keys/{id}/revoke", get(api_keys::ask_revoke).post(api_keys::revoke))
+        .route("/activity", get(activity::list))
+        .route("/docs", get(docs::index))
+        .route("/docs/api", get(reference::show))
+        .route("/docs/errors", get(docs::errors))
+        .route("/static/{file}", get(assets::serve))
+        .merge(gong_router())
+}
+
+fn gong_router() -> Router<AppState> {
+    const GONG: &str = "/settings/integrations/gong";
+    let at = |rest: &str| format!("{GONG}{rest}");
+    Router::new()
+        .route("/settings/integrations", get(gong::integrations))
+        .route(GONG, get(gong::show))
+        .route(&at("/panel"), get(gong::panel))
+        .route(&at("/estimate"), get(gong::estimate))
+        .route(&at("/connect"), post(gong_acts::connect))
+        .route(&at("/connect-key"), post(gong_acts::connect_key))
+        .route(&at("/poll"), post(gong_acts::poll))
+        .route(&at("/pause"), post(gong_acts::pause))
+        .route(&at("/resume"), post(gong_acts::resume))
+        .route(&at("/backfill"), post(gong_acts::backfill))
+        .route(&at("/backfill/cancel"), post(gong_acts::cancel_backfill))
+        .route(&at("/settings"), post(gong_acts::settings))
+        .route(&at("/disconnect"), get(gong::ask_disconnect).post(gong_acts::disconnect))
+}

@@ -1,0 +1,18 @@
+//! The first page after logging in.
+
+use askama::Template;
+
+use super::{calls::CallRow, gong::Panel, icon::Icon, shell::Frame};
+
+/// How the connection stands, what came in, what to do next.
+#[derive(Template)]
+#[template(path = "overview.html")]
+pub(crate) struct OverviewPage {
+    pub(crate) frame: Frame,
+    /// `None`: nothing is connected, or no longer.
+    pub(crate) panel: Option<Panel>,
+    pub(crate) may_manage: bool,
+    /// Calls from a connection that ended.
+    pub(crate) kept: Option<String>,
+    pub(crate) recent: Vec<CallRow>,
+}

@@ -1,0 +1,153 @@
+// Keeps the connection panel fresh and adds small comforts. Every page works without this file.
+// The server words everything: this script fetches the panel again and takes over what changed.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  root.classList.add("has-script");
+
+  // ---- times: the same words as the server's
+  const plural = (n, unit) => `${n} ${unit}${n === 1 ? "" : "s"}`;
+  const relative = (at, now) => {
+    const seconds = Math.trunc((now - at) / 1000), size = Math.abs(seconds), past = seconds >= 0;
+    if (size < 10) return past ? "just now" : "now";
+    const words = size < 60 ? `${size} seconds` : size < 3600 ? plural(Math.trunc(size / 60), "minute")
+      : size < 86400 ? plural(Math.trunc(size / 3600), "hour")
+      : size < 2592000 ? plural(Math.trunc(size / 86400), "day") : null;
+    return words && (past ? `${words} ago` : `in ${words}`);
+  };
+  const refreshTimes = () => {
+    for (const time of document.querySelectorAll("time[data-relative]")) {
+      const words = relative(Date.parse(time.dateTime), Date.now());
+      if (words && words !== time.textContent) time.textContent = words;
+    }
+  };
+  setInterval(refreshTimes, 10000);
+
+  // ---- the live panel
+  const holder = document.querySelector("[data-live-panel]");
+  const announce = (words) => {
+    const region = document.getElementById("announce");
+    if (region && region.textContent !== words) region.textContent = words;
+  };
+  const barOf = (panel) => panel.querySelector("progress[data-live=bar]");
+  let spoken = -1;
+  const speakProgress = (panel) => {
+    const bar = barOf(panel);
+    const quarter = bar ? Math.floor(bar.value / 25) : -1;
+    if (quarter > spoken && spoken >= 0) announce(`History: ${quarter * 25} percent brought in`);
+    spoken = quarter;
+  };
+  const takeNumbers = (panel, fresh) => {
+    for (const old of panel.querySelectorAll("[data-live]")) {
+      const next = fresh.querySelector(`[data-live="${old.dataset.live}"]`);
+      if (!next) continue;
+      if (old.tagName === "PROGRESS") {
+        if (next.value > old.value) old.value = next.value; // never back
+      } else if (old.innerHTML !== next.innerHTML) {
+        old.replaceChildren(...next.cloneNode(true).childNodes);
+      }
+    }
+  };
+  const take = (html) => {
+    const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("panel");
+    const panel = document.getElementById("panel");
+    if (!fresh || !panel) return;
+    if (fresh.dataset.shape === panel.dataset.shape) {
+      takeNumbers(panel, fresh);
+      speakProgress(panel);
+      return;
+    }
+    if (fresh.dataset.status !== panel.dataset.status) {
+      const words = fresh.querySelector("#status");
+      announce(`Gong: ${words ? words.textContent.trim() : fresh.dataset.status}`);
+      // What may be done changes with the status: forms outside the panel come from a new page.
+      const typing = document.activeElement && document.activeElement.matches("input, select, textarea");
+      if (!typing && !document.querySelector("dialog[open]")) { location.reload(); return; }
+    }
+    const focused = document.activeElement && panel.contains(document.activeElement) ? document.activeElement.id : "";
+    panel.replaceWith(document.adoptNode(fresh));
+    if (focused) document.getElementById(focused)?.focus();
+    speakProgress(document.getElementById("panel"));
+  };
+
+  if (holder) {
+    speakProgress(holder);
+    let busy = false, again = false, lastNews = 0, polling = 0, lastId = "";
+    const refresh = async () => {
+      if (busy) { again = true; return; }
+      busy = true;
+      try {
+        const answer = await fetch(holder.dataset.livePanel, { headers: { "X-Live": "1" }, cache: "no-store", redirect: "manual" });
+        if (answer.ok) take(await answer.text());
+        else if (answer.type === "opaqueredirect" || answer.status === 401) location.reload();
+      } catch { /* offline: the next round tries again */ }
+      setTimeout(() => { busy = false; if (again) { again = false; refresh(); } }, 700);
+    };
+    const poll = (on) => {
+      if (on && !polling) polling = setInterval(refresh, 5000);
+      if (!on && polling) { clearInterval(polling); polling = 0; }
+      holder.dataset.live = on ? "polling" : "stream";
+    };
+    const news = (event) => { lastNews = Date.now(); if (event.lastEventId) lastId = event.lastEventId; poll(false); refresh(); };
+    const open = () => {
+      const stream = new EventSource(holder.dataset.events);
+      stream.onopen = () => { lastNews = Date.now(); poll(false); refresh(); };
+      for (const name of ["status", "progress", "connection", "message"]) stream.addEventListener(name, news);
+      stream.addEventListener("ping", () => { lastNews = Date.now(); });
+      stream.onerror = () => {
+        poll(true);
+        if (stream.readyState === EventSource.CLOSED) setTimeout(open, 5000);
+      };
+      return stream;
+    };
+    open();
+    // A stream that a proxy holds back looks alive: look ourselves when it has been silent.
+    setInterval(() => { if (Date.now() - lastNews > 8000 && !document.hidden) refresh(); }, 5000);
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+    setInterval(() => { if (document.querySelector("#panel [data-progress=running]")) refresh(); }, 2000);
+  }
+
+  // ---- dialogs: a link to a page that does the same without script
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-dialog]");
+    const dialog = opener && document.getElementById(opener.dataset.dialog);
+    if (dialog && !(event.ctrlKey || event.metaKey || event.shiftKey)) {
+      event.preventDefault();
+      dialog.showModal();
+      dialog.querySelector("input")?.focus();
+      dialog.addEventListener("close", () => opener.focus(), { once: true });
+      return;
+    }
+    const closer = event.target.closest("dialog [data-close]");
+    if (closer) { event.preventDefault(); closer.closest("dialog").close(); return; }
+    const copier = event.target.closest("[data-copy]");
+    if (copier) {
+      const field = document.querySelector(copier.dataset.copy);
+      field.select();
+      const done = () => { const label = copier.querySelector("span"); if (label) { label.textContent = "Copied"; setTimeout(() => { label.textContent = "Copy"; }, 2500); } };
+      navigator.clipboard ? navigator.clipboard.writeText(field.value).then(done, () => {}) : (document.execCommand("copy"), done());
+    }
+  });
+  // Tab stays inside an open dialog.
+  document.addEventListener("keydown", (event) => {
+    const dialog = event.key === "Tab" && document.querySelector("dialog[open]");
+    if (!dialog) return;
+    const stops = [...dialog.querySelectorAll("a[href], button, input, select, textarea")].filter((e) => !e.disabled);
+    const first = stops[0], last = stops[stops.length - 1];
+    if (event.shiftKey && document.activeElement === first) { event.preventDefault(); last.focus(); }
+    else if (!event.shiftKey && document.activeElement === last) { event.preventDefault(); first.focus(); }
+  });
+  // Typing days means that history is wanted.
+  document.getElementById("history-days")?.addEventListener("input", () => {
+    const on = document.getElementById("history-on");
+    if (on) on.checked = true;
+  });
+  // A second click on a button does not send a form twice.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.method !== "post") return;
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    form.dataset.sent = "1";
+    setTimeout(() => { delete form.dataset.sent; }, 4000);
+  });
+})();
