@@ -20,7 +20,7 @@ async fn an_admin_connects_gong_and_the_history_comes_in() {
     assert_eq!(status["backfill"]["state"], "done", "{status}");
     let expected = world.sim.expected(acme.company);
     let public = expected.iter().filter(|truth| truth.private == Some(false) && truth.visible_now).count();
-    let calls = acme.browser.all_calls().await;
+    let calls = acme.api.all_calls().await;
     assert_eq!(calls.len(), public, "{status}");
     world.finish().await;
 }
@@ -31,13 +31,20 @@ async fn a_new_call_arrives_with_the_next_poll() {
     let acme = world.organization("acme").await;
     world.connect(&acme, None).await;
     world.settle().await;
-    assert!(acme.browser.all_calls().await.is_empty());
+    assert!(acme.api.all_calls().await.is_empty());
 
     world.pass(Duration::from_secs(3600)).await;
-    world.sim.add_call(acme.company, NewCall::new().started(world.sim.now()).title("Quarterly review").say(0, "Hello.").say(1, "We need dark mode."));
+    world.sim.add_call(
+        acme.company,
+        NewCall::new()
+            .started(world.sim.now())
+            .title("Quarterly review")
+            .say(0, "Hello.")
+            .say(1, "We need dark mode."),
+    );
     world.pass(Duration::from_secs(4 * 3600)).await;
 
-    let calls = acme.browser.all_calls().await;
+    let calls = acme.api.all_calls().await;
     assert_eq!(calls.len(), 1);
     assert_eq!(calls[0]["title"], "Quarterly review");
     assert_eq!(calls[0]["transcript_state"], "stored");

@@ -64,7 +64,10 @@ impl Browser {
     ///
     /// # Panics
     /// When no HTTP client can be had.
-    #[expect(clippy::disallowed_methods, reason = "the browser of a story is not one of the product's clients")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the browser of a story is not one of the product's clients"
+    )]
     pub fn new(base: Url) -> Self {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -107,7 +110,13 @@ impl Browser {
     ///
     /// # Panics
     /// When there is no answer.
-    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Option<String>) -> Answer {
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<String>,
+    ) -> Answer {
         let url = self.base.join(path).expect("a path or URL");
         let mut request = self.client.request(method, url.clone());
         let cookies = self.cookies.lock().map(|c| c.clone()).unwrap_or_default();

@@ -30,26 +30,41 @@ pub async fn fresh_database() -> Database {
 /// The migrated template; made by whoever comes first.
 async fn template(admin_url: &str) -> String {
     let hash = db::MIGRATOR.iter().fold(0_u64, |hash, migration| {
-        migration.checksum.iter().fold(hash, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(*byte)))
+        migration
+            .checksum
+            .iter()
+            .fold(hash, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(*byte)))
     });
     let name = format!("soundpost_template_{hash:016x}");
     let mut admin = PgConnection::connect(admin_url).await.expect("the test cluster answers");
     sqlx::query("select pg_advisory_lock(4242)").execute(&mut admin).await.expect("a lock can be had");
-    let exists: bool =
-        sqlx::query_scalar("select exists (select 1 from pg_database where datname = $1 and not datallowconn)")
-            .bind(&name)
-            .fetch_one(&mut admin)
-            .await
-            .expect("the catalogue answers");
+    let exists: bool = sqlx::query_scalar(
+        "select exists (select 1 from pg_database where datname = $1 and not datallowconn)",
+    )
+    .bind(&name)
+    .fetch_one(&mut admin)
+    .await
+    .expect("the catalogue answers");
     if !exists {
         for statement in [format!("drop database if exists {name}"), format!("create database {name}")] {
-            sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut admin).await.expect("a template can be made");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+                .execute(&mut admin)
+                .await
+                .expect("a template can be made");
         }
-        db::migrate(&with_database(admin_url, &name), queue::setup).await.expect("the template can be migrated");
+        db::migrate(&with_database(admin_url, &name), queue::setup)
+            .await
+            .expect("the template can be migrated");
         let close = format!("alter database {name} with allow_connections false");
-        sqlx::raw_sql(sqlx::AssertSqlSafe(close)).execute(&mut admin).await.expect("the template can be closed");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(close))
+            .execute(&mut admin)
+            .await
+            .expect("the template can be closed");
     }
-    sqlx::query("select pg_advisory_unlock(4242)").execute(&mut admin).await.expect("the lock can be given back");
+    sqlx::query("select pg_advisory_unlock(4242)")
+        .execute(&mut admin)
+        .await
+        .expect("the lock can be given back");
     name
 }
 

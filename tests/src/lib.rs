@@ -1,7 +1,11 @@
 //! The world that stories are told in: a real router, real workers, a real PostgreSQL, and a Gong with memory.
 //!
 //! Time is the machine's plus whatever a story let pass. Nothing is mocked inside; at the edge stands `gong-sim`.
-#![expect(clippy::expect_used, clippy::panic, reason = "a world that cannot be built fails the story at once")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a world that cannot be built fails the story at once"
+)]
 
 mod browser;
 mod clock;

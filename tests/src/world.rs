@@ -32,7 +32,8 @@ pub struct WorldOptions {
 
 impl Default for WorldOptions {
     fn default() -> Self {
-        let defaults = ingest::Defaults { per_second: 5_000.0, per_day: 1_000_000, ..ingest::Defaults::default() };
+        let defaults =
+            ingest::Defaults { per_second: 5_000.0, per_day: 1_000_000, ..ingest::Defaults::default() };
         Self { workers: true, defaults, gong_limit: false }
     }
 }
@@ -46,8 +47,10 @@ pub struct Org {
     pub owner: UserId,
     /// The owner's address.
     pub email: String,
-    /// The owner's browser.
+    /// The owner's browser; its session ends when too much time passes.
     pub browser: Browser,
+    /// A program with an API key of an admin; it is not logged out by time.
+    pub api: Browser,
     /// The Gong company of the same name.
     pub company: CompanyId,
 }
@@ -87,6 +90,9 @@ impl World {
     /// # Panics
     /// When it cannot be built.
     pub async fn with(options: WorldOptions) -> Self {
+        // `RUST_LOG=debug` shows what happens inside a story.
+        let filter = tracing_subscriber::EnvFilter::from_default_env();
+        tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init().ok();
         let sim = Sim::start(Config::default()).await.expect("the simulator starts");
         if !options.gong_limit {
             sim.adjust(|switches| switches.limit = None);
@@ -111,8 +117,13 @@ impl World {
             refresh_before: Duration::from_secs(300),
         });
         let gates = ingest::Gates::new(db.clone(), ambient.clone(), options.defaults.clone());
-        let rooms =
-            Rooms { db: db.clone(), connector, gates, defaults: options.defaults.clone(), ambient: ambient.clone() };
+        let rooms = Rooms {
+            db: db.clone(),
+            connector,
+            gates,
+            defaults: options.defaults.clone(),
+            ambient: ambient.clone(),
+        };
         let mut world = Self {
             sim,
             clock,
@@ -143,11 +154,13 @@ impl World {
             defaults: self.options.defaults.clone(),
             public_url: self.base.clone(),
             authorize_url: Url::parse(&self.sim.authorize_url()).expect("a URL"),
-            trusted_proxies: TrustedProxies::parse("").expect("no proxies"),
+            trusted_proxies: TrustedProxies::default(),
             stop: self.stop.clone(),
         });
         let (router, stop) = (web::router(state), self.stop.clone());
-        self.tasks.spawn(async move { web::serve(listener, router, Limits::default(), stop).await });
+        self.tasks.spawn(async move {
+            web::serve(listener, router, Limits::default(), stop).await.expect("it serves")
+        });
     }
 
     /// Starts workers, when the world was made without.
@@ -178,8 +191,12 @@ impl World {
         let browser = self.browser();
         let answer = browser.log_in(&email, PASSWORD).await;
         assert!(answer.status.is_success(), "the owner can log in: {} {}", answer.status, answer.text);
+        let body = serde_json::json!({ "name": "stories", "role": "admin" });
+        let key = browser.post("/api/v1/api-keys", body).await;
+        assert!(key.status.is_success(), "a key can be made: {} {}", key.status, key.text);
+        let api = browser.with_key(key.json()["secret"].as_str().unwrap_or_default());
         let company = self.sim.add_company(name);
-        Org { id: created.organization, owner: created.owner, email, browser, company }
+        Org { id: created.organization, owner: created.owner, email, browser, api, company }
     }
 
     /// A browser that nobody uses yet.

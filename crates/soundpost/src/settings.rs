@@ -92,7 +92,8 @@ fn from(v: &mut Variables) -> Option<Settings> {
         .map_err(|error| v.faults.push(format!("GONG_API_HOSTS is wrong: {error}")))
         .ok();
     let trusted = v.text("SOUNDPOST_TRUSTED_PROXIES").unwrap_or_default().to_owned();
-    let trusted_proxies = TrustedProxies::parse(&trusted)
+    let trusted_proxies = trusted
+        .parse::<TrustedProxies>()
         .map_err(|error| v.faults.push(format!("SOUNDPOST_TRUSTED_PROXIES is wrong: {error}")))
         .ok();
     let second = Duration::from_secs(1);

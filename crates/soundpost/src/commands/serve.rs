@@ -34,7 +34,7 @@ pub(crate) async fn run(workers: bool) -> Result<(), Exit> {
     let address = listener.local_addr().doing("reading the address")?;
     let router = web::router(state);
     let http_stop = stop.clone();
-    tasks.spawn(async move { web::serve(listener, router, Limits::default(), http_stop).await });
+    tasks.spawn(serve(listener, router, http_stop));
     if workers {
         work::start(&house, &settings.defaults, &stop, &mut tasks);
     }
@@ -43,6 +43,14 @@ pub(crate) async fn run(workers: bool) -> Result<(), Exit> {
     house.connector.drain().await;
     tracing::info!("Stopped.");
     Ok(())
+}
+
+/// Serves until `stop`; a listener that breaks ends the process.
+async fn serve(listener: TcpListener, router: axum::Router, stop: CancellationToken) {
+    if let Err(error) = web::serve(listener, router, Limits::default(), stop.clone()).await {
+        tracing::error!(error = &error as &dyn std::error::Error, "The listener broke.");
+        stop.cancel();
+    }
 }
 
 fn state(settings: &Settings, house: &House, stop: &CancellationToken) -> AppState {
@@ -78,6 +86,6 @@ pub(crate) async fn metrics(
     let listener = TcpListener::bind(address).await.doing("listening on SOUNDPOST_METRICS_LISTEN")?;
     let router = web::metrics_router(Arc::new(move || render.render()));
     let stop = stop.clone();
-    tasks.spawn(async move { web::serve(listener, router, Limits::default(), stop).await });
+    tasks.spawn(serve(listener, router, stop));
     Ok(())
 }

@@ -1,0 +1,1 @@
+//! Stories of polls, backfills, transcripts, privacy and jobs.

@@ -1,0 +1,1 @@
+//! Stories of organizations, people, keys, the API and operation.

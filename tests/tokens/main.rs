@@ -1,0 +1,1 @@
+//! Stories of connecting and of the token life cycle.
