@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use crate::{
     AuthKind, ConnectError, Connection, Connector, ConnectorError, Workspace,
-    refresh::{self, missing_scopes},
+    sealing::{Place, missing_scopes},
     store::{claims, connections, credentials},
 };
 
@@ -229,7 +229,7 @@ impl Connector {
         let last = credentials::load(tx, connection).await?.map_or(0, |c| c.generation);
         // Never a generation of an earlier life of this connection: an answer in escrow must not fit a later one.
         let generation = (last + 1).max(now.unix_timestamp());
-        let place = refresh::Place { organization: approved.organization, connection, generation };
+        let place = Place { organization: approved.organization, connection, generation };
         match &approved.secrets {
             Secrets::Oauth(granted) => {
                 let sealed = self.seal_grant(place, granted, None, now);

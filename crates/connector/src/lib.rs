@@ -10,7 +10,9 @@ mod flow;
 mod life;
 mod model;
 mod refresh;
+mod replay;
 mod reseal;
+mod sealing;
 mod session;
 mod store;
 

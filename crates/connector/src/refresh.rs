@@ -8,16 +8,14 @@
 use std::{sync::Arc, time::Duration};
 
 use gong::{Gate, Purpose};
-use kernel::{ConnectionId, OrganizationId, Scope, SecretString};
-use oauth::{Granted, OauthError, RefreshRule, RefusedKind};
+use kernel::{ConnectionId, Scope, SecretString};
+use oauth::{Granted, OauthError, RefusedKind};
 use time::OffsetDateTime;
-use vault::Context;
 
 use crate::{
-    Connector, ConnectorError,
-    escrow::Entry,
-    life,
+    Connector, ConnectorError, life,
     model::reason,
+    sealing::{Place, missing_scopes},
     store::{connections, credentials},
 };
 
@@ -41,111 +39,7 @@ pub(crate) enum Outcome {
     Dead,
 }
 
-/// Where a sealed secret is at home.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place {
-    pub(crate) organization: OrganizationId,
-    pub(crate) connection: ConnectionId,
-    pub(crate) generation: i64,
-}
-
-impl Place {
-    const fn context(self, field: &'static str) -> Context {
-        Context {
-            organization: self.organization,
-            connection: self.connection,
-            field,
-            generation: self.generation,
-        }
-    }
-
-    pub(crate) const fn access(self) -> Context {
-        self.context("access")
-    }
-
-    pub(crate) const fn refresh(self) -> Context {
-        self.context("refresh")
-    }
-
-    const fn escrow(self) -> Context {
-        self.context("escrow")
-    }
-
-    const fn next(self) -> Self {
-        Self { generation: self.generation + 1, ..self }
-    }
-}
-
-/// Sealed secrets, ready for the table.
-pub(crate) struct SealedGrant {
-    generation: i64,
-    key_id: String,
-    access: String,
-    refresh: Option<String>,
-    expires_at: Option<OffsetDateTime>,
-    refresh_due_at: Option<OffsetDateTime>,
-}
-
-impl SealedGrant {
-    pub(crate) fn as_new<'a>(&'a self, kind: &'a str, now: OffsetDateTime) -> credentials::NewCredential<'a> {
-        credentials::NewCredential {
-            kind,
-            key_id: &self.key_id,
-            access_sealed: &self.access,
-            refresh_sealed: self.refresh.as_deref(),
-            expires_at: self.expires_at,
-            refresh_due_at: self.refresh_due_at,
-            generation: self.generation,
-            now,
-        }
-    }
-}
-
-/// The needed scopes that are not among the granted ones; none when Gong did not say what it granted.
-pub(crate) fn missing_scopes(granted: Option<&[String]>) -> Vec<String> {
-    let Some(granted) = granted else { return Vec::new() };
-    let missing = oauth::SCOPES.iter().filter(|needed| !granted.iter().any(|g| g == needed.name));
-    missing.map(|scope| scope.name.to_owned()).collect()
-}
-
 impl Connector {
-    /// Seals what Gong granted. `kept` is the stored refresh token, for answers that bring no new one.
-    pub(crate) fn seal_grant(
-        &self,
-        place: Place,
-        granted: &Granted,
-        kept: Option<&SecretString>,
-        now: OffsetDateTime,
-    ) -> SealedGrant {
-        let rule = RefreshRule { before: self.parts.refresh_before };
-        let share = self.parts.ambient.jitter(Duration::from_secs(1)).as_secs_f64();
-        let access = self.parts.keys.seal(&place.access(), &granted.access_token);
-        let refresh = granted.refresh_token.as_ref().or(kept);
-        SealedGrant {
-            generation: place.generation,
-            refresh: refresh.map(|secret| self.parts.keys.seal(&place.refresh(), secret).text),
-            key_id: access.key_id,
-            access: access.text,
-            expires_at: Some(now + granted.expires_in),
-            refresh_due_at: Some(oauth::refresh_due_at(now, granted.expires_in, rule, share)),
-        }
-    }
-
-    /// Seals an access key.
-    pub(crate) fn seal_key(&self, place: Place, key: &str, secret: &SecretString) -> SealedGrant {
-        use kernel::ExposeSecret;
-        let both: SecretString = format!("{key}\n{}", secret.expose_secret()).into();
-        let access = self.parts.keys.seal(&place.access(), &both);
-        SealedGrant {
-            generation: place.generation,
-            key_id: access.key_id,
-            access: access.text,
-            refresh: None,
-            expires_at: None,
-            refresh_due_at: None,
-        }
-    }
-
     /// Replaces the token of a connection when that is due; what a schedule calls.
     ///
     /// # Errors
@@ -277,25 +171,7 @@ impl Connector {
         Ok(Outcome::Newer)
     }
 
-    async fn deposit(&self, place: Place, granted: &Granted) {
-        let put = async {
-            let json = granted.to_json().map_err(std::io::Error::other)?;
-            let answer = self.parts.keys.seal(&place.escrow(), &json);
-            let entry = Entry {
-                organization: place.organization,
-                connection: place.connection,
-                replaces: place.generation,
-                key_id: answer.key_id,
-                text: answer.text,
-            };
-            self.parts.escrow.put(entry).await
-        };
-        if let Err(error) = put.await {
-            tracing::error!(error = %error, "The escrow folder cannot be written; a crash now would lose a token.");
-        }
-    }
-
-    async fn store_grant(
+    pub(crate) async fn store_grant(
         &self,
         scope: &Scope,
         place: Place,
@@ -324,80 +200,6 @@ impl Connector {
         tx.commit().await?;
         if misled {
             self.quarantine(scope, place.connection, reason::BASE_URL_REFUSED).await?;
-        }
-        Ok(stored)
-    }
-
-    /// An answer for this very generation that waits in escrow is stored instead of asking again.
-    async fn replay_waiting(&self, scope: &Scope, place: Place) -> Result<bool, ConnectorError> {
-        match self.parts.escrow.find(place.connection, place.generation).await {
-            Ok(Some(entry)) => self.replay(scope, &entry).await,
-            Ok(None) => Ok(false),
-            Err(error) => {
-                tracing::error!(error = %error, "The escrow folder cannot be read.");
-                Ok(false)
-            }
-        }
-    }
-
-    async fn replay(&self, scope: &Scope, entry: &Entry) -> Result<bool, ConnectorError> {
-        let place = Place {
-            organization: entry.organization,
-            connection: entry.connection,
-            generation: entry.replaces,
-        };
-        let opened = self.parts.keys.open(&place.escrow(), &entry.key_id, &entry.text);
-        let Some(granted) = opened.ok().and_then(|json| Granted::from_json(&json).ok()) else {
-            tracing::error!(connection.id = %entry.connection, "An answer in escrow cannot be opened.");
-            return Ok(false);
-        };
-        let kept = self.stored_refresh_token(scope, place).await?;
-        let stored = self.store_grant(scope, place, &granted, kept.as_ref()).await?;
-        self.forget(place).await;
-        if stored {
-            metrics::counter!("soundpost_token_refreshes_total", "result" => "replayed").increment(1);
-            tracing::warn!(organization.id = %entry.organization, connection.id = %entry.connection,
-                "A token that Gong had issued before a crash was stored from escrow.");
-        }
-        Ok(stored)
-    }
-
-    async fn stored_refresh_token(
-        &self,
-        scope: &Scope,
-        place: Place,
-    ) -> Result<Option<SecretString>, ConnectorError> {
-        let mut tx = self.parts.db.begin(scope).await?;
-        let credential = credentials::load(&mut tx, place.connection).await?;
-        let token = credential.filter(|c| c.generation == place.generation).and_then(|c| {
-            self.parts
-                .keys
-                .open(&place.refresh(), &c.key_id, c.refresh_sealed.as_deref().unwrap_or_default())
-                .ok()
-        });
-        Ok(token)
-    }
-
-    async fn forget(&self, place: Place) {
-        if let Err(error) = self.parts.escrow.remove(place.connection, place.generation).await {
-            tracing::error!(error = %error, "An answer could not be removed from escrow.");
-        }
-    }
-
-    /// Stores every answer that a crash left in escrow. To be called at start, before anything refreshes.
-    ///
-    /// # Errors
-    /// When the folder cannot be read or the database fails.
-    pub async fn replay_escrow(&self) -> Result<usize, ConnectorError> {
-        let entries = self.parts.escrow.entries().await.map_err(|error| {
-            tracing::error!(error = %error, "The escrow folder cannot be read.");
-            ConnectorError::Damaged { what: "the escrow folder" }
-        })?;
-        let mut stored = 0;
-        for entry in entries {
-            if self.replay(&Scope::job(entry.organization), &entry).await? {
-                stored += 1;
-            }
         }
         Ok(stored)
     }

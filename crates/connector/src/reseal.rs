@@ -2,7 +2,7 @@
 
 use kernel::{ConnectionId, Scope};
 
-use crate::{Connector, ConnectorError, fleet, refresh::Place, store::credentials};
+use crate::{Connector, ConnectorError, fleet, sealing::Place, store::credentials};
 
 /// What a re-sealing did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

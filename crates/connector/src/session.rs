@@ -9,7 +9,8 @@ use time::OffsetDateTime;
 use crate::{
     Connection, Connector, ConnectorError, SessionError, life,
     model::reason,
-    refresh::{Outcome, Place},
+    refresh::Outcome,
+    sealing::Place,
     store::{connections, credentials},
 };
 

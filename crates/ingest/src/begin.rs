@@ -9,7 +9,7 @@ use crate::{
     Defaults, IngestError,
     rules::{SWEEP_EVERY, task},
     schedule,
-    store::{runs, schedules},
+    store::{runs, schedules, usage},
     window::Window,
 };
 
@@ -36,6 +36,7 @@ pub async fn begin(
     let sweep_every = std::time::Duration::from_secs(SWEEP_EVERY.whole_seconds().unsigned_abs());
     let next_sweep_at = schedule::next_slot(connection, sweep_every, now);
     schedules::upsert(tx, connection, floor, next_poll_at, next_sweep_at).await?;
+    usage::leave_room(tx, connection).await?;
     if let Some(history) = history {
         cancel_backfill(tx, connection, ambient).await?;
         start_backfill(tx, connection, history, ambient).await?;

@@ -16,4 +16,6 @@ pub use error::QueueError;
 pub use job::{Job, Lane, NewJob, Unreadable};
 pub use send::{cancel, enqueue};
 pub use settle::{Settled, Verdict, backoff, bury, settle};
-pub use tend::{Counts, LaneCounts, counts, due_in, farewell, hand_back, heartbeat, last_heartbeat, setup, taken, tidy};
+pub use tend::{
+    Counts, LaneCounts, counts, due_in, farewell, hand_back, heartbeat, last_heartbeat, setup, taken, tidy,
+};

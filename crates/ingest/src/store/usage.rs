@@ -65,6 +65,21 @@ pub(crate) async fn take_slot(tx: &mut Tx, connection: ConnectionId, ask: &Ask) 
     .map_err(IngestError::db("taking a request slot"))
 }
 
+/// Leaves room behind a request that was made past the gate: connecting looks the company up before it is known.
+pub(crate) async fn leave_room(tx: &mut Tx, connection: ConnectionId) -> Result<(), IngestError> {
+    sqlx::query(
+        "insert into gong_budgets as b (connection_id, organization_id, next_slot_at)
+         values ($1, $2, clock_timestamp() + interval '1 second')
+         on conflict (connection_id) do update set next_slot_at = greatest(b.next_slot_at, excluded.next_slot_at)",
+    )
+    .bind(connection)
+    .bind(tx.scope().organization())
+    .execute(&mut **tx)
+    .await
+    .map(|_| ())
+    .map_err(IngestError::db("leaving room behind a request"))
+}
+
 /// Stops all requests of the company until a moment; a later moment stays.
 pub(crate) async fn hold(
     tx: &mut Tx,
