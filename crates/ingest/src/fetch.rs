@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use db::Tx;
 use gong::{CallFilter, Purpose, TranscriptItem};
 use kernel::{CallId, RunKind};
 use queue::Lane;
@@ -236,11 +237,14 @@ impl Fetch<'_> {
             };
             let rules = Rules { floor: schedule.import_floor, workspaces: schedule.selected_workspaces };
             let sorted = keep::sort(&page, &rules);
-            keep::keep(&mut tx, self.work.connection, &sorted, self.lane(), self.work.ambient).await?;
+            let kept =
+                keep::keep(&mut tx, self.work.connection, &sorted, self.lane(), self.work.ambient).await?;
+            self.count(&mut tx, kept.hidden_new).await?;
             tx.commit().await?;
             public.extend(sorted.public.iter().filter_map(|call| rest.remove(call.id.as_str())));
-            for (id, _) in &sorted.hidden {
-                rest.remove(id.as_str());
+            let seen = page.calls.iter().map(|call| call.id.as_str());
+            for id in seen.chain(sorted.hidden.iter().map(|(id, _)| id.as_str())) {
+                rest.remove(id);
             }
             match page.next.filter(|next| cursor.as_ref() != Some(next)) {
                 Some(next) => cursor = Some(next),
@@ -252,6 +256,17 @@ impl Fetch<'_> {
         calls::missing(&mut tx, &gone, self.work.ambient.now()).await?;
         tx.commit().await?;
         Ok(public)
+    }
+
+    /// Counts a request of a backfill, and calls that turned out to be private.
+    async fn count(&self, tx: &mut Tx, skipped_private: i64) -> Result<(), IngestError> {
+        if self.purpose == Purpose::Backfill
+            && let Some(run) = runs::live(tx, self.work.connection, RunKind::Backfill).await?
+        {
+            runs::step(tx, run.id, &runs::Step { requests: 1, skipped_private, ..runs::Step::default() })
+                .await?;
+        }
+        Ok(())
     }
 
     /// What did not come waits, with growing gaps that never exceed the poll interval, and is given up after 14 days.
@@ -274,11 +289,7 @@ impl Fetch<'_> {
             })
             .collect();
         ledger::postpone(&mut tx, &postponed, now).await?;
-        if self.purpose == Purpose::Backfill
-            && let Some(run) = runs::live(&mut tx, self.work.connection, RunKind::Backfill).await?
-        {
-            runs::step(&mut tx, run.id, &runs::Step { requests: 1, ..runs::Step::default() }).await?;
-        }
+        self.count(&mut tx, 0).await?;
         tx.announce("progress").await?;
         Ok(tx.commit().await?)
     }

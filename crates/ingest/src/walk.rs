@@ -4,6 +4,8 @@
 //! memory only (Gong's dies an hour after page one [I]); when it dies, or the process, the walk begins again at what is
 //! left of the window.
 
+use std::collections::HashSet;
+
 use db::Tx;
 use gong::{CallFilter, CallPage, Cursor, GongError, Purpose};
 use kernel::{Ambient, ConnectionId, RunId, RunKind, RunState};
@@ -66,6 +68,10 @@ struct Walk {
     last: Option<OffsetDateTime>,
     first_total: Option<u64>,
     pages: u64,
+    /// Rows on all pages of this walk.
+    rows: u64,
+    /// The cursors of this walk: one that comes again leads in a circle.
+    seen: HashSet<Cursor>,
 }
 
 impl Walk {
@@ -122,6 +128,8 @@ impl Walk {
             last: None,
             first_total: None,
             pages: 0,
+            rows: 0,
+            seen: HashSet::new(),
         }
     }
 
@@ -142,6 +150,9 @@ impl Walk {
     /// Lists one page and commits it; false when the run has ended or was cancelled.
     async fn step(&mut self, work: &Work<'_>) -> Result<bool, IngestError> {
         let Some(window) = self.window else { return Ok(false) };
+        if !self.goes_on(work).await? {
+            return Ok(false);
+        }
         let filter = CallFilter::Window { from: self.whole.from, to: self.whole.to };
         let page = match work.gong.list_calls(&filter, self.cursor.as_ref(), self.purpose()).await {
             Ok(page) => page,
@@ -157,6 +168,13 @@ impl Walk {
         Ok(alive)
     }
 
+    /// Whether the run is still wanted: nothing is asked for after it was cancelled.
+    async fn goes_on(&self, work: &Work<'_>) -> Result<bool, IngestError> {
+        let mut tx = work.db.begin(work.scope).await?;
+        let live = runs::live(&mut tx, self.connection, self.kind).await?;
+        Ok(live.is_some_and(|run| run.id == self.run.id))
+    }
+
     async fn commit_page(
         &mut self,
         tx: &mut Tx,
@@ -170,6 +188,7 @@ impl Walk {
         let kept = keep::keep(tx, self.connection, &sorted, self.lane(), ambient).await?;
         let split = self.split(window, page);
         let rows = page.calls.len() + page.malformed.len();
+        self.rows += rows as u64;
         let step = runs::Step {
             requests: 1,
             total: self.first_total.map(clamp),
@@ -221,24 +240,41 @@ impl Walk {
         let starts: Vec<OffsetDateTime> = page.calls.iter().map(|call| call.started).collect();
         self.order = self.order.refine(self.last, &starts);
         self.last = starts.last().copied().or(self.last);
-        let repeats = page.next.is_some() && page.next == self.cursor;
-        let endless = self.pages > self.first_total.unwrap_or(u64::MAX / 2) / 50 + 20;
-        if let Some(next) = page.next.clone().filter(|_| !repeats && !endless) {
-            self.cursor = Some(next);
-            if let Some(rest) = self.last.and_then(|last| window.after(self.order, last)) {
-                runs::remove_window(tx, self.run.id, window.from).await?;
-                runs::add_window(tx, self.run.id, rest, self.walked_again).await?;
-                self.window = Some(rest);
+        // An empty page in the middle says that nothing is left at all.
+        let total = page.total.unwrap_or(if starts.is_empty() { 0 } else { u64::MAX });
+        let shrank = self.first_total.is_some_and(|first| total < first);
+        let Some(next) = page.next.clone() else {
+            runs::remove_window(tx, self.run.id, window.from).await?;
+            let short = self.first_total.is_some_and(|first| self.rows < first);
+            if (shrank || short) && self.walked_again < 2 {
+                // Rows that vanish under a walk pull others over the page boundary: list the window once more.
+                runs::add_window(tx, self.run.id, self.whole, self.walked_again + 1).await?;
             }
-            return Ok(true);
+            return self.next(tx, ambient).await;
+        };
+        let endless = self.pages > self.first_total.unwrap_or(u64::MAX / 2) + 20;
+        if endless || !self.seen.insert(next.clone()) {
+            return self.begin_again(tx, window, ambient).await;
         }
-        runs::remove_window(tx, self.run.id, window.from).await?;
-        let shrank = page.total.zip(self.first_total).is_some_and(|(last, first)| last < first);
-        if (shrank || repeats || endless) && self.walked_again < 2 {
-            // Rows that vanish under a walk pull others over the page boundary: list the window once more.
-            runs::add_window(tx, self.run.id, self.whole, self.walked_again + 1).await?;
+        self.cursor = Some(next);
+        self.cut(tx, window, shrank).await?;
+        Ok(true)
+    }
+
+    /// Cuts off what was listed, as far as the pages came in the order of time and none got lost between them.
+    async fn cut(&mut self, tx: &mut Tx, window: Window, shrank: bool) -> Result<(), IngestError> {
+        let rest = match self.order {
+            // The order was believed too early: what was cut off may hold calls that are still to come.
+            Order::Mixed => Some(self.whole).filter(|whole| *whole != window),
+            _ if shrank => None,
+            order => self.last.and_then(|last| window.after(order, last)),
+        };
+        if let Some(rest) = rest {
+            runs::remove_window(tx, self.run.id, window.from).await?;
+            runs::add_window(tx, self.run.id, rest, self.walked_again).await?;
+            self.window = Some(rest);
         }
-        self.next(tx, ambient).await
+        Ok(())
     }
 
     /// Goes on with the newest window that is left, or ends the listing.
@@ -264,31 +300,39 @@ impl Walk {
         Ok(())
     }
 
-    /// The cursor died: the walk begins again at what is left, in halves when nothing could be cut off.
+    /// The cursor died: the walk begins again.
     async fn start_again(&mut self, work: &Work<'_>, window: Window) -> Result<bool, IngestError> {
-        let ambient = work.ambient;
         let mut tx = work.db.begin(work.scope).await?;
+        let step = runs::Step { requests: 1, ..runs::Step::default() };
+        let alive = runs::step(&mut tx, self.run.id, &step).await?;
+        let again = self.begin_again(&mut tx, window, work.ambient).await;
+        tx.commit().await?;
+        Ok(again? && alive)
+    }
+
+    /// Begins again at what is left of the window, in halves when nothing could be cut off.
+    async fn begin_again(
+        &mut self,
+        tx: &mut Tx,
+        window: Window,
+        ambient: &dyn Ambient,
+    ) -> Result<bool, IngestError> {
         let advanced = window != self.whole;
         let walked_again = if advanced { 0 } else { self.walked_again + 1 };
         if walked_again > WALKS_MOST {
-            runs::finish(&mut tx, self.run.id, RunState::Failed, Some("window_will_not_end"), ambient.now())
-                .await?;
-            tx.commit().await?;
+            let code = IngestError::WindowWillNotEnd.code();
+            runs::finish(tx, self.run.id, RunState::Failed, Some(code), ambient.now()).await?;
             return Err(IngestError::WindowWillNotEnd);
         }
-        runs::remove_window(&mut tx, self.run.id, window.from).await?;
+        runs::remove_window(tx, self.run.id, window.from).await?;
         match window.halves().filter(|_| !advanced) {
             Some([newer, older]) => {
-                runs::add_window(&mut tx, self.run.id, newer, walked_again).await?;
-                runs::add_window(&mut tx, self.run.id, older, walked_again).await?;
+                runs::add_window(tx, self.run.id, newer, walked_again).await?;
+                runs::add_window(tx, self.run.id, older, walked_again).await?;
             }
-            None => runs::add_window(&mut tx, self.run.id, window, walked_again).await?,
+            None => runs::add_window(tx, self.run.id, window, walked_again).await?,
         }
-        let alive =
-            runs::step(&mut tx, self.run.id, &runs::Step { requests: 1, ..runs::Step::default() }).await?;
-        self.next(&mut tx, ambient).await?;
-        tx.commit().await?;
-        Ok(alive)
+        self.next(tx, ambient).await
     }
 }
 
