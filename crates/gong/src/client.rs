@@ -38,6 +38,10 @@ impl fmt::Debug for Client {
     }
 }
 
+/// The right to send one request now.
+#[derive(Debug)]
+pub struct Turn(());
+
 /// What came back and is not an error.
 enum Answer {
     Body(Response),
@@ -82,6 +86,15 @@ impl Client {
         }
     }
 
+    /// Waits at the gate for one request, so that what to ask for can be chosen afterwards.
+    ///
+    /// # Errors
+    /// [`GongError::Held`] when there is no turn soon.
+    pub async fn turn(&self, purpose: Purpose) -> Result<Turn, GongError> {
+        self.gate.pass(purpose).await.map_err(GongError::Held)?;
+        Ok(Turn(()))
+    }
+
     /// The transcripts of these calls, at most [`crate::MOST_IDS`]. Those that Gong does not have yet are simply not among them.
     ///
     /// # Errors
@@ -92,8 +105,23 @@ impl Client {
         cursor: Option<&Cursor>,
         purpose: Purpose,
     ) -> Result<TranscriptStream, GongError> {
+        request::transcripts(&self.base, ids, cursor)?;
+        let turn = self.turn(purpose).await?;
+        self.transcripts_in(turn, ids, cursor).await
+    }
+
+    /// The same in a turn that was waited for before.
+    ///
+    /// # Errors
+    /// As [`Client::transcripts`].
+    pub async fn transcripts_in(
+        &self,
+        turn: Turn,
+        ids: &[String],
+        cursor: Option<&Cursor>,
+    ) -> Result<TranscriptStream, GongError> {
         let ask = request::transcripts(&self.base, ids, cursor)?;
-        match self.send(ask, purpose).await? {
+        match self.send_in(turn, ask).await? {
             Answer::Body(response) => {
                 let request_id = trace_id(response.headers());
                 Ok(TranscriptStream::new(Some(response), ids, request_id))
@@ -140,8 +168,15 @@ impl Client {
     }
 
     async fn send(&self, ask: Ask, purpose: Purpose) -> Result<Answer, GongError> {
+        if self.auth.is_none() {
+            return Err(GongError::Unauthorized { request_id: None });
+        }
+        let turn = self.turn(purpose).await?;
+        self.send_in(turn, ask).await
+    }
+
+    async fn send_in(&self, Turn(()): Turn, ask: Ask) -> Result<Answer, GongError> {
         let Some(auth) = self.auth.clone() else { return Err(GongError::Unauthorized { request_id: None }) };
-        self.gate.pass(purpose).await.map_err(GongError::Held)?;
         let (endpoint, began) = (ask.endpoint, Instant::now());
         let outcome = self.build(ask, auth).send().await;
         record(endpoint, began, &outcome);

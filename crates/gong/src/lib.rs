@@ -22,7 +22,7 @@ mod transcript;
 
 pub use auth::Auth;
 pub use call::{Affiliation, Call, Party};
-pub use client::Client;
+pub use client::{Client, Turn};
 pub use error::{GongError, TransportKind};
 pub use gate::{Gate, Held, HeldReason, Hold, OpenGate, Purpose};
 pub use host::{BaseUrl, BaseUrlRefused, HostPolicy, HostPolicyError};

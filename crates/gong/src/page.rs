@@ -86,7 +86,8 @@ impl CallPage {
         struct Answer<'a> {
             #[serde(borrow, default)]
             records: Option<Records<'a>>,
-            #[serde(borrow)]
+            /// Null for an empty list, but there: what has none is no page, and must not pass for an empty one.
+            #[serde(borrow, deserialize_with = "Option::deserialize")]
             calls: Option<Vec<&'a RawValue>>,
         }
         let answer: Answer<'_> =
@@ -130,8 +131,10 @@ mod tests {
         assert_eq!(CallPage::read(br#"{"records":null,"calls":null}"#).unwrap(), CallPage::default());
         let next = CallPage::read(br#"{"calls":[],"records":{"cursor":""}}"#).unwrap().next;
         assert_eq!(next, None);
-        let bodies: [&[u8]; 7] = [
+        let bodies: [&[u8]; 9] = [
             b"",
+            b"{}",
+            br#"{"records":{"totalRecords":7}}"#,
             b"<html>",
             b"[]",
             br#"{"calls":{}}"#,

@@ -6,7 +6,8 @@ use std::{borrow::Cow, fmt};
 use serde::{Deserialize, Deserializer, de};
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
-const MOST_ID: usize = 64;
+/// Twice what is documented; what is longer could not be stored.
+const MOST_ID: usize = 40;
 
 /// A value as it came; arrays and objects are read over.
 #[derive(Debug, Default, Clone, PartialEq)]

@@ -9,7 +9,7 @@ use crate::{
     Defaults, IngestError,
     rules::{SWEEP_EVERY, task},
     schedule,
-    store::{runs, schedules, usage},
+    store::{ledger, runs, schedules, usage},
     window::Window,
 };
 
@@ -45,6 +45,9 @@ pub async fn begin(
         wake(tx, task::POLL, Lane::Fresh, connection, None).await?;
     }
     if reconnected {
+        if history.is_none() {
+            ledger::freshen(tx, connection).await?;
+        }
         resume_jobs(tx, connection, ambient).await?;
     }
     Ok(())
@@ -137,6 +140,25 @@ pub async fn cancel_backfill(
     Ok(ended)
 }
 
+/// Ends a poll or sweep that cannot go on; the next one begins anew. A backfill keeps its place for a retry.
+///
+/// # Errors
+/// When the database fails.
+pub async fn give_up(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    kind: RunKind,
+    code: &str,
+    ambient: &dyn Ambient,
+) -> Result<(), IngestError> {
+    if kind != RunKind::Backfill
+        && let Some(run) = runs::live(tx, connection, kind).await?
+    {
+        runs::finish(tx, run.id, RunState::Failed, Some(code), ambient.now()).await?;
+    }
+    Ok(())
+}
+
 /// Wakes the worker that fetches transcripts: in the lane of the work that made them wanted.
 ///
 /// # Errors
@@ -166,6 +188,11 @@ pub(crate) async fn wake(
     Ok(())
 }
 
+/// The key of a connection's job of a kind; one such job lives at a time.
+pub(crate) fn key(kind: &str, connection: ConnectionId) -> String {
+    format!("{kind}:{connection}")
+}
+
 fn job(
     tx: &Tx,
     kind: &'static str,
@@ -174,7 +201,7 @@ fn job(
     at: Option<OffsetDateTime>,
 ) -> NewJob {
     let organization = tx.scope().organization();
-    let job = NewJob::new(lane, kind, organization, connection.uuid(), format!("{kind}:{connection}"))
+    let job = NewJob::new(lane, kind, organization, connection.uuid(), key(kind, connection))
         .trace(tx.trace().map(str::to_owned));
     match at {
         Some(at) => job.at(at),

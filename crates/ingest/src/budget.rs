@@ -12,7 +12,15 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use kernel::{ConnectionId, Scope, SharedAmbient};
 use time::OffsetDateTime;
 
-use crate::{Defaults, IngestError, pace::Pace, rules::FRESH_RESERVE, store::usage};
+use crate::{
+    Defaults, IngestError,
+    pace::Pace,
+    rules::FRESH_RESERVE,
+    store::{schedules, usage},
+};
+
+/// Who waited longer than this for a slot looks again whether the company is held or stopped meanwhile.
+const LONG_WAIT: Duration = Duration::from_millis(20);
 
 /// Makes the gates of all companies in this process.
 #[derive(Clone)]
@@ -66,6 +74,9 @@ impl Gate for CompanyGate {
             let wait = self.slot(purpose, pace, counted).await?;
             let slot = tokio::time::Instant::now() + wait;
             tokio::time::sleep_until(slot).await;
+            if wait > LONG_WAIT {
+                self.still_open().await?;
+            }
             if slot.elapsed() <= pace.tolerance {
                 return Ok(());
             }
@@ -94,6 +105,22 @@ impl Gate for CompanyGate {
 }
 
 impl CompanyGate {
+    /// Whether nobody held or stopped the company while we waited for our slot.
+    async fn still_open(&self) -> Result<(), Held> {
+        let now = self.gates.ambient.now();
+        let looked = async {
+            let mut tx = self.gates.db.begin(&self.scope).await?;
+            let active = schedules::load(&mut tx, self.connection).await?.is_some_and(|s| s.active);
+            Ok::<_, IngestError>((usage::held(&mut tx, self.connection).await?, active))
+        };
+        let (held, active) = looked.await.map_err(|error| unasked(&error, now))?;
+        match held.and_then(|held| held.held_until).filter(|until| *until > now) {
+            Some(until) => Err(Held { until, why: HeldReason::RetryAfter }),
+            None if !active => Err(stopped(now)),
+            None => Ok(()),
+        }
+    }
+
     /// How long until our slot comes.
     async fn slot(&self, purpose: Purpose, pace: Pace, counted: bool) -> Result<Duration, Held> {
         let now = self.gates.ambient.now();
@@ -112,12 +139,18 @@ impl CompanyGate {
         };
         match taken.await {
             Ok(slot) => judge(&slot, ask.limit, now),
-            Err(error) => {
-                tracing::warn!(error = %error, "The API budget could not be asked; no request is made.");
-                Err(Held { until: now + time::Duration::seconds(10), why: HeldReason::Stopped })
-            }
+            Err(error) => Err(unasked(&error, now)),
         }
     }
+}
+
+fn unasked(error: &IngestError, now: OffsetDateTime) -> Held {
+    tracing::warn!(error = %error, "The API budget could not be asked; no request is made.");
+    Held { until: now + time::Duration::seconds(10), why: HeldReason::Stopped }
+}
+
+fn stopped(now: OffsetDateTime) -> Held {
+    Held { until: now + time::Duration::hours(1), why: HeldReason::Stopped }
 }
 
 fn judge(slot: &usage::Slot, limit: i64, now: OffsetDateTime) -> Result<Duration, Held> {
@@ -125,7 +158,7 @@ fn judge(slot: &usage::Slot, limit: i64, now: OffsetDateTime) -> Result<Duration
         return Ok(Duration::from_secs_f64(wait.clamp(0.0, 3600.0)));
     }
     if !slot.active {
-        return Err(Held { until: now + time::Duration::hours(1), why: HeldReason::Stopped });
+        return Err(stopped(now));
     }
     match slot.held_until.filter(|until| *until > now) {
         Some(until) => Err(Held { until, why: HeldReason::RetryAfter }),

@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 
 use db::Tx;
-use gong::{CallFilter, Purpose, TranscriptItem};
-use kernel::{CallId, RunKind};
+use gong::{CallFilter, Purpose, TranscriptItem, Turn};
+use kernel::{CallId, RunKind, RunState};
 use queue::Lane;
 use time::{Duration, OffsetDateTime};
 
@@ -34,20 +34,30 @@ pub enum Fetched {
     More,
 }
 
+/// What a slice of fetching did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fetching {
+    /// Gong was asked, and answered well.
+    pub asked: bool,
+    /// How it ended.
+    pub ended: Fetched,
+}
+
 /// One slice of fetching, for fresh calls or for those of a backfill.
 ///
 /// # Errors
 /// What Gong answered; what came before is committed.
-pub async fn fetch_transcripts(work: &Work<'_>, purpose: Purpose) -> Result<Fetched, IngestError> {
+pub async fn fetch_transcripts(work: &Work<'_>, purpose: Purpose) -> Result<Fetching, IngestError> {
     let fetch = Fetch { work, purpose };
     let began = tokio::time::Instant::now();
+    let mut asked = false;
     loop {
         if work.stop.is_cancelled() || began.elapsed() > SLICE {
-            return Ok(Fetched::More);
+            return Ok(Fetching { asked, ended: Fetched::More });
         }
         match fetch.next_batch().await? {
-            Batch::Ask { open, confirm } => fetch.ask(&open, confirm).await?,
-            Batch::Idle(at) => return Ok(Fetched::Idle(at)),
+            Batch::Ask { open, confirm } => asked |= fetch.ask(open, confirm).await?,
+            Batch::Idle(at) => return Ok(Fetching { asked, ended: Fetched::Idle(at) }),
         }
     }
 }
@@ -102,7 +112,9 @@ impl Fetch<'_> {
         else {
             return Ok(Batch::Idle(None));
         };
-        let open = ledger::due(&mut tx, self.work.connection, self.lane(), most, now).await?;
+        let waiting_only = self.is_cancelled(&mut tx).await?;
+        let due = ledger::Due { lane: self.lane(), most, now, waiting_only };
+        let open = ledger::due(&mut tx, self.work.connection, &due).await?;
         let listing = match runs::live(&mut tx, self.work.connection, self.kind()).await? {
             Some(run) => runs::next_window(&mut tx, run.id).await?.is_some(),
             None => false,
@@ -122,7 +134,33 @@ impl Fetch<'_> {
         Ok(Batch::Ask { open, confirm: stale || schedule.private_seen_at.is_some() })
     }
 
-    async fn ask(&self, open: &[ledger::Open], confirm: bool) -> Result<(), IngestError> {
+    /// Whether somebody ended the backfill: then nothing new is asked for it.
+    async fn is_cancelled(&self, tx: &mut Tx) -> Result<bool, IngestError> {
+        if self.purpose == Purpose::Fresh {
+            return Ok(false);
+        }
+        let newest = runs::newest(tx, self.work.connection, RunKind::Backfill).await?;
+        Ok(newest.is_some_and(|run| run.state == RunState::Cancelled.as_str()))
+    }
+
+    /// Waits for our turn, and only then looks which of the calls may still be asked for: one that turned private
+    /// meanwhile must not be named.
+    async fn turn(&self, open: &mut Vec<ledger::Open>) -> Result<Turn, IngestError> {
+        let turn = self.work.gong.turn(self.purpose).await.map_err(IngestError::Gong)?;
+        let ids: Vec<CallId> = open.iter().map(|call| call.id).collect();
+        let mut tx = self.work.db.begin(self.work.scope).await?;
+        let still = ledger::still_open(&mut tx, &ids).await?;
+        open.retain(|call| still.contains(&call.id));
+        Ok(turn)
+    }
+
+    /// Asks for the transcripts of calls; false when none of them may be asked for any longer.
+    async fn ask(&self, mut open: Vec<ledger::Open>, confirm: bool) -> Result<bool, IngestError> {
+        let mut turn = self.turn(&mut open).await?;
+        if open.is_empty() {
+            return Ok(false);
+        }
+        let open = &open;
         let by_id: HashMap<&str, &ledger::Open> =
             open.iter().map(|call| (call.gong_call_id.as_str(), call)).collect();
         let ids: Vec<String> = open.iter().map(|call| call.gong_call_id.clone()).collect();
@@ -131,12 +169,8 @@ impl Fetch<'_> {
         let mut cursor = None;
         let mut batch = ledger::Batch::default();
         loop {
-            let mut stream = self
-                .work
-                .gong
-                .transcripts(&ids, cursor.as_ref(), self.purpose)
-                .await
-                .map_err(IngestError::Gong)?;
+            let answer = self.work.gong.transcripts_in(turn, &ids, cursor.as_ref()).await;
+            let mut stream = answer.map_err(IngestError::Gong)?;
             while let Some(item) = stream.next().await {
                 match item.map_err(IngestError::Gong)? {
                     TranscriptItem::Ready(transcript) => {
@@ -157,9 +191,19 @@ impl Fetch<'_> {
                 Some(next) => cursor = Some(next),
                 None => break,
             }
+            // A further page has to be asked for with the same ids. When one of them turned private, the rest is asked
+            // for anew without it.
+            let mut again: Vec<_> = open.iter().filter(|call| left.contains_key(&call.id)).cloned().collect();
+            let before = again.len();
+            turn = self.turn(&mut again).await?;
+            if again.len() < before {
+                left.clear();
+                break;
+            }
         }
         self.flush(&mut batch, &mut left, open, confirm).await?;
-        self.put_back(open, &left).await
+        self.put_back(open, &left).await?;
+        Ok(true)
     }
 
     fn note_bad(

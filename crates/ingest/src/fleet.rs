@@ -10,8 +10,8 @@ use time::OffsetDateTime;
 
 use crate::{
     Defaults, IngestError,
-    begin::wake,
-    rules::{SWEEP_EVERY, task},
+    begin::{key, wake},
+    rules::{CONFIRM_AFTER, SWEEP_EVERY, task},
     schedule::next_slot,
     store::schedules,
 };
@@ -23,6 +23,24 @@ pub struct Due {
     connection_id: ConnectionId,
     due_at: OffsetDateTime,
     poll_every_seconds: Option<i32>,
+}
+
+impl Overdue {
+    /// The organization and the key of the job that would do it.
+    pub fn key(&self) -> (OrganizationId, String) {
+        (self.organization_id, key(self.job().0, self.connection_id))
+    }
+
+    fn job(&self) -> (&'static str, Lane) {
+        match self.task.as_str() {
+            "poll" => (task::POLL, Lane::Fresh),
+            "sweep" => (task::SWEEP, Lane::Fresh),
+            "backfill" => (task::BACKFILL, Lane::Bulk),
+            "backfill_transcripts" => (task::BACKFILL_TRANSCRIPTS, Lane::Bulk),
+            "confirm" => (task::CONFIRM, Lane::Upkeep),
+            _ => (task::TRANSCRIPTS, Lane::Fresh),
+        }
+    }
 }
 
 impl Due {
@@ -115,7 +133,7 @@ pub struct Overdue {
     task: String,
 }
 
-/// Running runs and due transcripts of active connections, whether a job is on its way or not.
+/// Running runs, due transcripts and looks that were not taken, of active connections; whether a job is on its way or not.
 ///
 /// # Errors
 /// When the database fails.
@@ -133,10 +151,18 @@ pub async fn overdue(
                 case when c.lane = 1 then 'backfill_transcripts' else 'transcripts' end
          from gong_calls c join gong_schedules s on s.connection_id = c.connection_id and s.active
          where c.transcript_state in ('wanted', 'waiting') and (c.next_try_at is null or c.next_try_at <= $1)
+            and (c.lane = 0 or c.transcript_state = 'waiting' or coalesce((
+                select r.state from gong_runs r where r.connection_id = c.connection_id and r.kind = 'backfill'
+                order by r.created_at desc limit 1), '') <> 'cancelled')
+         union all
+         select distinct c.organization_id, c.connection_id, 'confirm'
+         from gong_calls c join gong_schedules s on s.connection_id = c.connection_id and s.active
+         where c.stored_at > c.looked_at and c.stored_at <= $3
          limit $2",
     )
     .bind(now)
     .bind(most)
+    .bind(now - CONFIRM_AFTER)
     .fetch_all(&mut **fleet)
     .await
     .map_err(IngestError::db("finding work that lies still"))
@@ -147,13 +173,7 @@ pub async fn overdue(
 /// # Errors
 /// When the database fails.
 pub async fn rewake(db: &Db, overdue: &Overdue, at: OffsetDateTime) -> Result<(), IngestError> {
-    let (task, lane) = match overdue.task.as_str() {
-        "poll" => (task::POLL, Lane::Fresh),
-        "sweep" => (task::SWEEP, Lane::Fresh),
-        "backfill" => (task::BACKFILL, Lane::Bulk),
-        "backfill_transcripts" => (task::BACKFILL_TRANSCRIPTS, Lane::Bulk),
-        _ => (task::TRANSCRIPTS, Lane::Fresh),
-    };
+    let (task, lane) = overdue.job();
     let mut tx = db.begin(&Scope::job(overdue.organization_id)).await?;
     wake(&mut tx, task, lane, overdue.connection_id, Some(at)).await?;
     Ok(tx.commit().await?)

@@ -21,7 +21,7 @@ mod walk;
 mod window;
 mod work;
 
-pub use begin::{begin, cancel_backfill, poll_now, set_active, start_backfill};
+pub use begin::{begin, cancel_backfill, give_up, poll_now, set_active, start_backfill};
 pub use budget::{BudgetView, CompanyGate, Gates, UsedHour, budget};
 pub use calls::{
     CallCursor, CallDetail, CallPage, CallQuery, CallSummary, Counts, Party, call, calls, counts,
@@ -29,7 +29,7 @@ pub use calls::{
 };
 pub use error::IngestError;
 pub use explain::{Explanation, explain};
-pub use fetch::{Fetched, confirm, fetch_transcripts};
+pub use fetch::{Fetched, Fetching, confirm, fetch_transcripts};
 pub use progress::{Estimate, Progress, RunLine, backfill_progress, estimate, recent_runs};
 pub use rules::{Defaults, task};
 pub use schedule::{Schedule, ScheduleChange, change_schedule, next_slot, schedule};

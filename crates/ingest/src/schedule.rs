@@ -146,9 +146,14 @@ fn overlap(row: &Row, defaults: &Defaults) -> Duration {
     row.overlap_seconds.map_or(defaults.overlap, |s| Duration::from_secs(u64::from(s.unsigned_abs())))
 }
 
-/// Where a poll's window begins: behind the last good look by the overlap, since calls become visible late [I].
-pub(crate) fn poll_from(row: &Row, defaults: &Defaults, now: OffsetDateTime) -> OffsetDateTime {
-    row.last_poll_at.unwrap_or(now) - overlap(row, defaults)
+/// Where a poll's window begins: behind the last good look by the overlap, since calls become visible late [I]. Before
+/// the first look it is the end of the history that was asked for, or the beginning of everything.
+pub(crate) fn poll_from(
+    row: &Row,
+    defaults: &Defaults,
+    history_to: Option<OffsetDateTime>,
+) -> OffsetDateTime {
+    row.last_poll_at.or(history_to).unwrap_or(row.import_floor) - overlap(row, defaults)
 }
 
 #[cfg(test)]

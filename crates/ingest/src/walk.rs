@@ -41,6 +41,7 @@ pub async fn walk(work: &Work<'_>, kind: RunKind) -> Result<Walked, IngestError>
     let Some(mut walk) = Walk::open(work, kind).await? else {
         return Ok(Walked::Finished);
     };
+    let (began_at, every) = (walk.run.to_at, walk.every);
     let began = tokio::time::Instant::now();
     while walk.window.is_some() {
         if work.stop.is_cancelled() || began.elapsed() > SLICE {
@@ -50,7 +51,9 @@ pub async fn walk(work: &Work<'_>, kind: RunKind) -> Result<Walked, IngestError>
             return Ok(Walked::Finished);
         }
     }
-    Ok(Walked::Finished)
+    // The slot of the next poll passed while this one was kept waiting: its wake-up was spent on this one.
+    let missed = schedule::next_slot(work.connection, every, began_at) <= work.ambient.now();
+    Ok(if kind == RunKind::Poll && missed { Walked::More } else { Walked::Finished })
 }
 
 /// A walk through one window, in memory.
@@ -59,6 +62,8 @@ struct Walk {
     kind: RunKind,
     run: runs::Run,
     rules: Rules,
+    /// From one poll to the next.
+    every: std::time::Duration,
     window: Option<Window>,
     /// The window as this walk found it.
     whole: Window,
@@ -72,6 +77,8 @@ struct Walk {
     rows: u64,
     /// The cursors of this walk: one that comes again leads in a circle.
     seen: HashSet<Cursor>,
+    /// The list could not be walked to its end; the run is recorded as failed.
+    gave_up: bool,
 }
 
 impl Walk {
@@ -86,7 +93,10 @@ impl Walk {
         if run.is_none() && kind != RunKind::Backfill {
             let from = match kind {
                 RunKind::Sweep => now - SWEEP_BACK,
-                _ => schedule::poll_from(&schedule, work.defaults, now),
+                _ => {
+                    let backfill = runs::newest(&mut tx, connection, RunKind::Backfill).await?;
+                    schedule::poll_from(&schedule, work.defaults, backfill.map(|run| run.to_at))
+                }
             };
             let window = Window {
                 from: from.max(schedule.import_floor).min(now - time::Duration::seconds(1)),
@@ -97,8 +107,9 @@ impl Walk {
         }
         let Some(run) = run else { return Ok(None) };
         let next = runs::next_window(&mut tx, run.id).await?;
+        let every = schedule::every(Some(&schedule), work.defaults);
         let rules = Rules { floor: schedule.import_floor, workspaces: schedule.selected_workspaces };
-        let walk = Self::at(connection, kind, run, rules, next);
+        let walk = Self::at(connection, kind, run, (rules, every), next);
         if walk.window.is_none() {
             walk.listed_all(&mut tx, ambient).await?;
         }
@@ -110,7 +121,7 @@ impl Walk {
         connection: ConnectionId,
         kind: RunKind,
         run: runs::Run,
-        rules: Rules,
+        (rules, every): (Rules, std::time::Duration),
         next: Option<(Window, i32)>,
     ) -> Self {
         let (window, walked_again) = next.unzip();
@@ -120,6 +131,7 @@ impl Walk {
             kind,
             run,
             rules,
+            every,
             window,
             whole,
             walked_again: walked_again.unwrap_or(0),
@@ -130,6 +142,7 @@ impl Walk {
             pages: 0,
             rows: 0,
             seen: HashSet::new(),
+            gave_up: false,
         }
     }
 
@@ -165,7 +178,7 @@ impl Walk {
         let alive = self.commit_page(&mut tx, window, &page, work.ambient).await?;
         tx.announce("progress").await?;
         tx.commit().await?;
-        Ok(alive)
+        if self.gave_up { Err(IngestError::WindowWillNotEnd) } else { Ok(alive) }
     }
 
     /// Whether the run is still wanted: nothing is asked for after it was cancelled.
@@ -246,7 +259,8 @@ impl Walk {
         let Some(next) = page.next.clone() else {
             runs::remove_window(tx, self.run.id, window.from).await?;
             let short = self.first_total.is_some_and(|first| self.rows < first);
-            if (shrank || short) && self.walked_again < 2 {
+            let again = if shrank { 2 } else { i32::from(short) };
+            if self.walked_again < again {
                 // Rows that vanish under a walk pull others over the page boundary: list the window once more.
                 runs::add_window(tx, self.run.id, self.whole, self.walked_again + 1).await?;
             }
@@ -280,7 +294,8 @@ impl Walk {
     /// Goes on with the newest window that is left, or ends the listing.
     async fn next(&mut self, tx: &mut Tx, ambient: &dyn Ambient) -> Result<bool, IngestError> {
         let next = runs::next_window(tx, self.run.id).await?;
-        *self = Self::at(self.connection, self.kind, self.run.clone(), self.rules.clone(), next);
+        let rules = (self.rules.clone(), self.every);
+        *self = Self::at(self.connection, self.kind, self.run.clone(), rules, next);
         if self.window.is_none() {
             self.listed_all(tx, ambient).await?;
         }
@@ -305,9 +320,9 @@ impl Walk {
         let mut tx = work.db.begin(work.scope).await?;
         let step = runs::Step { requests: 1, ..runs::Step::default() };
         let alive = runs::step(&mut tx, self.run.id, &step).await?;
-        let again = self.begin_again(&mut tx, window, work.ambient).await;
+        let again = self.begin_again(&mut tx, window, work.ambient).await?;
         tx.commit().await?;
-        Ok(again? && alive)
+        if self.gave_up { Err(IngestError::WindowWillNotEnd) } else { Ok(again && alive) }
     }
 
     /// Begins again at what is left of the window, in halves when nothing could be cut off.
@@ -322,7 +337,8 @@ impl Walk {
         if walked_again > WALKS_MOST {
             let code = IngestError::WindowWillNotEnd.code();
             runs::finish(tx, self.run.id, RunState::Failed, Some(code), ambient.now()).await?;
-            return Err(IngestError::WindowWillNotEnd);
+            self.gave_up = true;
+            return Ok(false);
         }
         runs::remove_window(tx, self.run.id, window.from).await?;
         match window.halves().filter(|_| !advanced) {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use connector::{Connector, Session, SessionError};
 use db::Db;
 use gong::{GongError, Purpose};
-use ingest::{Defaults, Fetched, Gates, IngestError, Walked, Work, task};
+use ingest::{Defaults, Fetched, Fetching, Gates, IngestError, Walked, Work, task};
 use kernel::{ConnectionId, RunKind, Scope, SharedAmbient};
 use queue::{Job, Verdict};
 use time::OffsetDateTime;
@@ -89,6 +89,13 @@ impl Deed {
     }
 }
 
+/// What came of a deed that went well.
+struct Done {
+    verdict: Verdict,
+    /// Gong gave transcripts, or said that it has none yet.
+    transcripts_came: bool,
+}
+
 /// One attempt of a job: for whom, and who tells it to stop.
 struct Errand<'a> {
     scope: Scope,
@@ -115,16 +122,20 @@ impl Handler for Rooms {
 }
 
 impl Rooms {
-    async fn deed(&self, errand: &Errand<'_>, deed: Deed, session: &Session) -> Result<Verdict, IngestError> {
+    async fn deed(&self, errand: &Errand<'_>, deed: Deed, session: &Session) -> Result<Done, IngestError> {
         let work = self.work(errand, session);
-        Ok(match deed {
+        let verdict = match deed {
             Deed::List(kind) => match ingest::walk(&work, kind).await? {
                 Walked::More => Verdict::Next,
                 Walked::Finished => Verdict::Done,
             },
-            Deed::Fetch(purpose) => self.after_fetch(ingest::fetch_transcripts(&work, purpose).await?),
+            Deed::Fetch(purpose) => {
+                let Fetching { asked, ended } = ingest::fetch_transcripts(&work, purpose).await?;
+                return Ok(Done { verdict: self.after_fetch(ended), transcripts_came: asked });
+            }
             Deed::Confirm => self.after_fetch(ingest::confirm(&work).await?),
-        })
+        };
+        Ok(Done { verdict, transcripts_came: false })
     }
 
     fn work<'a>(&'a self, errand: &'a Errand<'_>, session: &'a Session) -> Work<'a> {
@@ -176,9 +187,7 @@ impl Rooms {
         }
         let first = self.deed(errand, deed, &session).await;
         if !matches!(first, Err(IngestError::Gong(GongError::Unauthorized { .. }))) {
-            let verdict = first?;
-            self.worked(scope, &session).await?;
-            return Ok(verdict);
+            return self.worked(scope, &session, first?).await;
         }
         let session = self.connector.session_after_refusal(scope, session, gate, trace).await?;
         match self.deed(errand, deed, &session).await {
@@ -186,23 +195,25 @@ impl Rooms {
                 self.connector.refused(scope, errand.connection).await?;
                 Err(Failure::Refused)
             }
-            second => {
-                let verdict = second?;
-                self.worked(scope, &session).await?;
-                Ok(verdict)
-            }
+            second => self.worked(scope, &session, second?).await,
         }
     }
 
     /// After work that went well: what was wrong is mended, and an unknown company is learned from its calls.
-    async fn worked(&self, scope: &Scope, session: &Session) -> Result<(), Failure> {
+    async fn worked(&self, scope: &Scope, session: &Session, done: Done) -> Result<Verdict, Failure> {
         let connection = session.connection();
-        if connection.last_error.is_none() && !connection.workspaces.is_empty() {
-            return Ok(());
+        let regained =
+            done.transcripts_came && connection.missing_scopes.iter().any(|s| s == TRANSCRIPT_SCOPE);
+        if connection.last_error.is_none() && !connection.workspaces.is_empty() && !regained {
+            return Ok(done.verdict);
         }
         let now = self.ambient.now();
         let mut tx = self.db.begin(scope).await?;
-        if connection.last_error.as_ref().is_some_and(|e| passes(&e.code)) {
+        if regained {
+            connector::scope_regained(&mut tx, connection.id, TRANSCRIPT_SCOPE).await?;
+        }
+        let code = connection.last_error.as_ref().map(|error| error.code.as_str());
+        if code.is_some_and(|code| passes(code) || (regained && code == "missing_scope")) {
             connector::clear_error(&mut tx, connection.id, now).await?;
         }
         if connection.workspaces.is_empty() {
@@ -212,7 +223,8 @@ impl Rooms {
                 ingest::set_active(&mut tx, connection.id, false, &*self.ambient).await?;
             }
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(done.verdict)
     }
 
     async fn judge(&self, errand: &Errand<'_>, failure: Failure) -> Verdict {
@@ -255,6 +267,10 @@ impl Rooms {
                 Verdict::Later { at: now + Duration::from_secs(3600), why: error.code() }
             }
             GongError::BadRequest { .. } | GongError::InvalidRequest { .. } => {
+                self.note(errand, Fact::Error(error.code()), now).await;
+                if let Some(Deed::List(kind)) = Deed::of(&errand.job.kind) {
+                    self.give_up(errand, kind, error.code()).await;
+                }
                 Verdict::Dead { code: error.code() }
             }
             _ => {
@@ -266,6 +282,17 @@ impl Rooms {
                 let failing_for = self.note(errand, Fact::Error(code), now).await;
                 Verdict::Later { at: now + self.outage_gap(failing_for), why: error.code() }
             }
+        }
+    }
+
+    async fn give_up(&self, errand: &Errand<'_>, kind: RunKind, code: &str) {
+        let given = async {
+            let mut tx = self.db.begin(&errand.scope).await?;
+            ingest::give_up(&mut tx, errand.connection, kind, code, &*self.ambient).await?;
+            tx.commit().await.map_err(IngestError::from)
+        };
+        if let Err(error) = given.await {
+            tracing::error!(error = &error as &dyn std::error::Error, "A failure could not be recorded.");
         }
     }
 

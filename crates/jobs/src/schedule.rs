@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use kernel::{ConnectionId, OrganizationId, Scope};
+use kernel::{ConnectionId, ConnectionStatus, OrganizationId, Scope};
 use queue::{Lane, NewJob};
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +14,8 @@ use crate::{Rooms, handlers::REFRESH};
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often work that lies still is looked for.
 const RECONCILE_EVERY: Duration = Duration::from_secs(60);
+/// How often connections are counted: the metric must not lag behind the page by more than five seconds.
+const COUNT_EVERY: Duration = Duration::from_secs(4);
 /// Polls started in one look: after an outage of ours everything is overdue at once, and must not come at once.
 const POLLS_A_LOOK: i64 = 25;
 /// Token refreshes started in one look.
@@ -48,11 +50,14 @@ pub async fn run(rooms: Rooms, stop: CancellationToken) {
     let first = tokio::time::Instant::now() + RECONCILE_EVERY / 4;
     let mut reconcile = tokio::time::interval_at(first, RECONCILE_EVERY);
     reconcile.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut count = tokio::time::interval(COUNT_EVERY);
+    count.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let result = tokio::select! {
             () = stop.cancelled() => return,
             _ = look.tick() => look_once(&rooms).await,
             _ = reconcile.tick() => reconcile_once(&rooms).await,
+            _ = count.tick() => count_once(&rooms).await,
         };
         if let Err(error) = result {
             tracing::error!(
@@ -89,6 +94,21 @@ pub async fn look_once(rooms: &Rooms) -> Result<(), ScheduleError> {
     Ok(())
 }
 
+/// Counts connections by status for the metrics; a status that nobody has counts as none.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_once(rooms: &Rooms) -> Result<(), ScheduleError> {
+    let mut fleet = rooms.db.fleet().await?;
+    let counts = connector::fleet::connections_per_status(&mut fleet).await?;
+    for status in ConnectionStatus::ALL {
+        let count = counts.iter().find(|(counted, _)| counted == status).map_or(0, |(_, count)| *count);
+        #[expect(clippy::cast_precision_loss, reason = "a gauge")]
+        metrics::gauge!("soundpost_connections", "status" => status.as_str()).set(count as f64);
+    }
+    Ok(())
+}
+
 async fn send_refresh(
     rooms: &Rooms,
     organization: OrganizationId,
@@ -109,18 +129,16 @@ pub async fn reconcile_once(rooms: &Rooms) -> Result<(), ScheduleError> {
     let now = rooms.ambient.now();
     let mut fleet = rooms.db.fleet().await?;
     let overdue = ingest::fleet::overdue(&mut fleet, now, 1_000).await?;
+    let keys: Vec<_> = overdue.iter().map(ingest::fleet::Overdue::key).collect();
+    let spoken_for = queue::spoken_for(&mut fleet, &keys).await?;
     let pauses = connector::fleet::ended_pauses(&mut fleet, now).await?;
     let oldest = ingest::fleet::oldest_due_poll(&mut fleet, now).await?;
     connector::fleet::sweep_flows(&mut fleet, now).await?;
     accounts::sweep_expired_sessions(&mut fleet, now).await?;
-    for (status, count) in connector::fleet::connections_per_status(&mut fleet).await? {
-        #[expect(clippy::cast_precision_loss, reason = "a gauge")]
-        metrics::gauge!("soundpost_connections", "status" => status.as_str()).set(count as f64);
-    }
     fleet.commit().await?;
     let behind = oldest.map_or(0.0, |at| (now - at).as_seconds_f64());
     metrics::gauge!("soundpost_oldest_due_poll_seconds").set(behind);
-    for work in &overdue {
+    for work in overdue.iter().filter(|work| !spoken_for.contains(&work.key())) {
         ingest::fleet::rewake(&rooms.db, work, now + REWAKE_AFTER).await?;
     }
     for (organization, connection) in pauses {

@@ -1,5 +1,8 @@
 //! Sending jobs and taking them back, in the transaction of the sender.
 
+use std::collections::HashSet;
+
+use kernel::OrganizationId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -29,6 +32,36 @@ pub async fn enqueue(conn: &mut PgConnection, job: &NewJob) -> Result<bool, Queu
             .await
             .map_err(QueueError::while_doing("sending a job"))?;
     Ok(outcome != "live")
+}
+
+/// Of these keys those that need no wake-up: a job lives, or one was given up and waits for a person to decide. Needs a
+/// transaction of the fleet.
+///
+/// # Errors
+/// When the database fails.
+pub async fn spoken_for(
+    conn: &mut PgConnection,
+    keys: &[(OrganizationId, String)],
+) -> Result<HashSet<(OrganizationId, String)>, QueueError> {
+    let (organizations, names): (Vec<OrganizationId>, Vec<&str>) =
+        keys.iter().map(|(organization, key)| (*organization, key.as_str())).unzip();
+    let found: Vec<(OrganizationId, String)> = sqlx::query_as(
+        "select w.organization, w.key from unnest($1::uuid[], $2::text[]) as w(organization, key)
+         where exists (
+                select from apalis.jobs j
+                where j.metadata -> 'sp.organization' = w.organization::text and j.metadata -> 'sp.key' = w.key
+                    and j.status in ('Pending', 'Queued', 'Running') and j.metadata ? 'sp.key'
+                    and not j.metadata ? 'sp.cancelled')
+            or exists (
+                select from dead_letters l
+                where l.organization_id = w.organization and l.key = w.key and l.state = 'dead')",
+    )
+    .bind(organizations)
+    .bind(names)
+    .fetch_all(conn)
+    .await
+    .map_err(QueueError::while_doing("looking for jobs"))?;
+    Ok(found.into_iter().collect())
 }
 
 /// Ends the waiting jobs about `subject`, a thing of the transaction's organization, and says how many.

@@ -17,29 +17,60 @@ pub(crate) struct Open {
     pub(crate) tries: i32,
 }
 
-/// The next calls of a lane to ask for, at most `most`.
-pub(crate) async fn due(
-    tx: &mut Tx,
-    connection: ConnectionId,
-    lane: i16,
-    most: i64,
-    now: OffsetDateTime,
-) -> Result<Vec<Open>, IngestError> {
+/// Which calls to ask for.
+pub(crate) struct Due {
+    pub(crate) lane: i16,
+    pub(crate) most: i64,
+    pub(crate) now: OffsetDateTime,
+    /// Only those that were asked for before.
+    pub(crate) waiting_only: bool,
+}
+
+/// The next calls of a lane to ask for.
+pub(crate) async fn due(tx: &mut Tx, connection: ConnectionId, due: &Due) -> Result<Vec<Open>, IngestError> {
     sqlx::query_as(
         "select id, gong_call_id, looked_at, waiting_since, tries from gong_calls
          where organization_id = $1 and connection_id = $2 and lane = $5 and transcript_state in ('wanted', 'waiting')
-           and (next_try_at is null or next_try_at <= $4)
+           and (next_try_at is null or next_try_at <= $4) and (transcript_state = 'waiting' or not $6)
          order by next_try_at nulls first, started_at desc
          limit $3",
     )
     .bind(tx.scope().organization())
     .bind(connection)
-    .bind(most)
-    .bind(now)
-    .bind(lane)
+    .bind(due.most)
+    .bind(due.now)
+    .bind(due.lane)
+    .bind(due.waiting_only)
     .fetch_all(&mut **tx)
     .await
     .map_err(IngestError::db("finding transcripts to ask for"))
+}
+
+/// Which of these calls are still here, public and without their transcript, as of now.
+pub(crate) async fn still_open(tx: &mut Tx, ids: &[CallId]) -> Result<Vec<CallId>, IngestError> {
+    sqlx::query_scalar(
+        "select id from gong_calls
+         where organization_id = $1 and id = any($2) and transcript_state in ('wanted', 'waiting')",
+    )
+    .bind(tx.scope().organization())
+    .bind(ids)
+    .fetch_all(&mut **tx)
+    .await
+    .map_err(IngestError::db("looking again at calls to ask for"))
+}
+
+/// Moves what an ended backfill had listed and not fetched into the lane of fresh calls.
+pub(crate) async fn freshen(tx: &mut Tx, connection: ConnectionId) -> Result<(), IngestError> {
+    sqlx::query(
+        "update gong_calls set lane = 0
+         where organization_id = $1 and connection_id = $2 and lane = 1 and transcript_state = 'wanted'",
+    )
+    .bind(tx.scope().organization())
+    .bind(connection)
+    .execute(&mut **tx)
+    .await
+    .map(|_| ())
+    .map_err(IngestError::db("taking over what a backfill had listed"))
 }
 
 /// When the next waiting transcript of a lane is to be asked for again.
