@@ -1,7 +1,9 @@
 //! Every code that people can meet, in plain words: what it is called, why it happens, who can do something, and the one
 //! thing to do. Knows no request and no page; `/docs/errors` and docs/ERRORS.md show the same table.
 
+mod connecting;
 mod gong;
+mod inside;
 mod ours;
 mod troubleshooting;
 
@@ -75,7 +77,9 @@ pub fn title(code: &str) -> Option<&'static str> {
 
 /// All messages: those about Gong first, then our own, then the questions people ask.
 pub fn all() -> impl Iterator<Item = &'static Message> {
-    gong::MESSAGES.iter().chain(ours::MESSAGES).chain(troubleshooting::MESSAGES)
+    let tables =
+        [gong::MESSAGES, connecting::MESSAGES, ours::MESSAGES, inside::MESSAGES, troubleshooting::MESSAGES];
+    tables.into_iter().flatten()
 }
 
 /// Questions that come up when nothing has failed: why is this not here, why is it like that.

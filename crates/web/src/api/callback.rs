@@ -1,7 +1,8 @@
 //! `GET /api/integrations/gong/callback`: where Gong sends the admin's browser back to.
 //!
 //! No session cookie comes along (it is Strict and this is another site's doing): the flow cookie says which browser this
-//! is and which session began, and both are checked again before anything is stored.
+//! is and which session began, and both are checked again before anything is stored. The cookie stays for its ten minutes:
+//! a reload is then told that the request was used, not that it came from elsewhere.
 
 use accounts::{Entry, Permission, actions};
 use axum::{
@@ -10,7 +11,7 @@ use axum::{
 };
 use connector::{Approved, ConnectError};
 use db::Tx;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use kernel::{OrganizationId, Scope};
 use oauth::Callback;
 use serde_json::json;
@@ -56,13 +57,11 @@ pub(crate) async fn callback(
     let work = finish(state.clone(), context.clone(), callback, flow);
     // On a task of its own: a browser that goes away must not lose tokens that Gong gave out already.
     let outcome = tokio::spawn(tracing::Instrument::in_current_span(work)).await;
-    let mut response = match outcome {
+    match outcome {
         Ok(Ok(())) => Redirect::to(DONE).into_response(),
         Ok(Err(failed)) => worded(&state, &context, failed).await,
         Err(error) => problem_page(&Problem::internal("internal_error", &error), &context),
-    };
-    forget_flow(&state, &mut response);
-    response
+    }
 }
 
 async fn finish(
@@ -141,12 +140,5 @@ async fn note_stranger(state: &AppState, context: &RequestContext, organization:
     };
     if let Err(error) = noted.await {
         crate::observe::log_failure(error.code(), &error.to_string());
-    }
-}
-
-fn forget_flow(state: &AppState, response: &mut Response) {
-    let https = state.is_https();
-    if let Some(cookie) = cookies::set(cookies::flow_name(https), "", cookies::SameSite::Lax, 0, https) {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
     }
 }
