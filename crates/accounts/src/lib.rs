@@ -42,5 +42,6 @@ pub use password_change::{ChangePassword, change_password, reset_password};
 pub use permission::{MATRIX, Permission, Row, matrix_markdown, require};
 pub use sessions::{
     ABSOLUTE_END, IDLE_END, PgSessionStore, SESSION_KEY, SessionData, Standing, end_sessions_of,
+    session_by_hash,
 };
 pub use sweep::{Swept, sweep_expired_sessions};

@@ -86,6 +86,23 @@ pub(crate) fn id_hash(id: &Id) -> [u8; 32] {
     Sha256::digest(id.to_string().as_bytes()).into()
 }
 
+/// The session whose id has this hash (SHA-256), while it lives: for whoever may know which session it was without being able
+/// to use it.
+///
+/// # Errors
+/// When the database fails, or what is stored cannot be read.
+pub async fn session_by_hash(
+    fleet: &mut FleetTx,
+    hash: &[u8],
+    now: OffsetDateTime,
+) -> Result<Option<SessionData>, AccountsError> {
+    let Ok(hash) = <[u8; 32]>::try_from(hash) else { return Ok(None) };
+    let Some((mut data, _)) = fleet::sessions::find(fleet, hash, now).await? else { return Ok(None) };
+    let session = serde_json::from_value(data[SESSION_KEY].take())
+        .map_err(|_| AccountsError::Corrupt { what: "session" })?;
+    Ok(Some(session))
+}
+
 /// Ends the sessions of a person, in every process and at once; `except` is kept. Commit afterwards.
 ///
 /// # Errors

@@ -238,15 +238,16 @@ pub(crate) async fn recheck(state: &AppState, credential: &Credential) -> Result
 ///
 /// # Errors
 /// 503 when the database does not answer.
-pub(crate) async fn person_behind(
-    state: &AppState,
-    id: Id,
-    user: UserId,
-    organization: OrganizationId,
-) -> Result<Option<Scope>, Problem> {
-    let Some(session) = session::load(state, id).await? else { return Ok(None) };
-    if session.data.user != user || session.data.organization != organization {
+pub(crate) async fn person_behind(state: &AppState, returned: &Returned) -> Result<Option<Scope>, Problem> {
+    let now = state.ambient.now();
+    let mut fleet = state.db.fleet().await?;
+    let Some(session) = accounts::session_by_hash(&mut fleet, &returned.session_hash, now).await? else {
+        return Ok(None);
+    };
+    let same = session.user == returned.user && session.organization == returned.organization;
+    if !same || session.judge(now) != accounts::Standing::Live {
         return Ok(None);
     }
-    Ok(member_of(state, &session).await?.map(|member| member.scope()))
+    let member = accounts::resolve_session(&mut fleet, session.user, session.organization).await?;
+    Ok(member.map(|member| member.scope()))
 }

@@ -31,17 +31,16 @@ pub(crate) async fn begin(
     person: &SignedIn,
     history: Option<Lookback>,
 ) -> Result<Begun, Problem> {
-    use kernel::ExposeSecret;
     person.require(state, Permission::ManageConnection).await?;
-    let id = person.session.id;
-    let begun = state.connector.begin(&person.scope, person.user, session::hash_of(&id), history).await?;
+    let session = session::hash_of(&person.session.id);
+    let begun = state.connector.begin(&person.scope, person.user, session, history).await?;
     let mut tx = person.begin(state).await?;
     let detail = json!({ "history_days": history.map(Lookback::get) });
     note(&mut tx, state, person, actions::GONG_CONNECT_STARTED, None, detail).await?;
     tx.commit().await?;
     Ok(Begun {
         authorize_url: begun.authorize_url,
-        flow_cookie: format!("{}.{id}", begun.browser_secret.expose_secret()).into(),
+        flow_cookie: begun.browser_secret,
     })
 }
 

@@ -9,17 +9,16 @@ use axum::{
     extract::{RawQuery, State},
     response::{IntoResponse, Redirect, Response},
 };
-use connector::{Approved, ConnectError};
+use connector::{ConnectError, Returned};
 use db::Tx;
 use http::{HeaderMap, StatusCode};
 use kernel::{OrganizationId, Scope};
 use oauth::Callback;
 use serde_json::json;
-use tower_sessions_core::session::Id;
 
 use crate::{
     AppState, Problem, RequestContext,
-    auth::{Caller, cookies, person_behind, session},
+    auth::{Caller, cookies, person_behind},
     connection::{self, Failed},
     pages,
 };
@@ -70,10 +69,9 @@ async fn finish(
     callback: Callback,
     flow: Option<String>,
 ) -> Result<(), Failed> {
-    let (secret, began) = flow.as_deref().and_then(|text| text.split_once('.')).unzip();
-    let approved = state.connector.approve(callback, secret).await?;
-    let began: Option<Id> = began.and_then(|text: &str| text.parse().ok());
-    let caller = still_allowed(&state, &context, &approved, began).await?;
+    let returned = state.connector.take(callback, flow.as_deref()).await?;
+    let caller = still_allowed(&state, &context, &returned).await?;
+    let approved = state.connector.approve(returned).await?;
     let tx: Tx = caller.begin(&state).await?;
     connection::store(&state, tx, &caller, &approved).await?;
     Ok(())
@@ -83,13 +81,9 @@ async fn finish(
 async fn still_allowed(
     state: &AppState,
     context: &RequestContext,
-    approved: &Approved,
-    began: Option<Id>,
+    returned: &Returned,
 ) -> Result<Caller, Failed> {
-    let other = || ConnectError::OtherBrowser { organization: approved.organization };
-    let id = began.filter(|id| session::hash_of(id).as_slice() == approved.session_hash).ok_or_else(other)?;
-    let user = approved.user.ok_or_else(other)?;
-    let Some(scope) = person_behind(state, id, user, approved.organization).await? else {
+    let Some(scope) = person_behind(state, returned).await? else {
         let detail = "The session that began to connect Gong has ended. Log in and begin again.";
         return Err(Problem::new(StatusCode::FORBIDDEN, "flow_session_ended", detail).into());
     };
