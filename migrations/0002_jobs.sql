@@ -198,11 +198,13 @@ create function soundpost_settle_job(
     p_id text, p_worker text, p_attempts integer, p_verdict text, p_at timestamptz, p_delay_seconds double precision, p_code text
 ) returns text
     language plpgsql security definer
-    set search_path = pg_catalog, public, pg_temp set soundpost.settling = 'on'
+    set search_path = pg_catalog, public, pg_temp
 as $$
 declare
     became text;
 begin
+    -- Not as a setting of the function: only a superuser may give one to a parameter of ours.
+    perform set_config('soundpost.settling', 'on', true);
     update apalis.jobs j set
         status = case
             when p_verdict = 'done' and not coalesce(j.metadata, ''::hstore) ? 'sp.again' then 'Done'
@@ -229,21 +231,24 @@ begin
             else delete(coalesce(j.metadata, ''::hstore), 'sp.backoff') end, 'sp.again')
     where j.id = p_id and j.lock_by = p_worker and j.attempts = p_attempts and j.status in ('Queued', 'Running')
     returning j.status into became;
+    perform set_config('soundpost.settling', 'off', true);
     return became;
 end $$;
 
 -- Gives back what a worker holds but does not work on, without counting an attempt.
 create function soundpost_hand_back_jobs(p_worker text, p_except text[], p_older_than_seconds double precision) returns bigint
     language plpgsql security definer
-    set search_path = pg_catalog, public, pg_temp set soundpost.settling = 'on'
+    set search_path = pg_catalog, public, pg_temp
 as $$
 declare
     given bigint;
 begin
+    perform set_config('soundpost.settling', 'on', true);
     update apalis.jobs j set status = 'Pending', lock_by = null, lock_at = null
     where j.lock_by = p_worker and j.status in ('Queued', 'Running') and not j.id = any (p_except)
         and j.lock_at <= now() - make_interval(secs => p_older_than_seconds);
     get diagnostics given = row_count;
+    perform set_config('soundpost.settling', 'off', true);
     return given;
 end $$;
 

