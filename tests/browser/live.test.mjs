@@ -1,0 +1,97 @@
+// The page tells the truth by itself: status within five seconds, progress that never goes back, through broken streams.
+import test from "node:test";
+import assert from "node:assert/strict";
+import { connect, enter, eventually, settled, sleep, start, status } from "./kit/world.mjs";
+
+const PAGE = "/settings/integrations/gong";
+
+async function metric(world, word) {
+  const text = await (await fetch(world.metricsUrl)).text();
+  const lines = text.split("\n").filter((line) => line.startsWith("soundpost_connections{") || line.startsWith("soundpost_gong_connections{"));
+  const line = lines.find((line) => line.includes(`status="${word}"`));
+  return line ? Number(line.split(" ").pop()) : 0;
+}
+
+test("UIX-01 page, API and metric say the same word within five seconds", async (t) => {
+  const world = await start({ calls: 25 });
+  t.after(() => world.end());
+  const page = await enter(world);
+  const agree = async (word) => {
+    const until = Date.now() + 5000;
+    let page_, api, counted;
+    do {
+      page_ = await page.evaluate(() => (document.querySelector("#panel")?.dataset.status ?? document.querySelector("#status .pill")?.dataset.word));
+      api = (await status(world, page)).status;
+      counted = await metric(world, word);
+      if (page_ === word && api === word && (word === "disconnected" || counted >= 1)) return;
+      await sleep(100);
+    } while (Date.now() < until);
+    assert.fail(`after five seconds the page says ${page_}, the API ${api}, the metric counts ${counted} ${word}`);
+  };
+  await page.goto(`${world.url}${PAGE}`);
+  await agree("disconnected");
+  await connect(world, page);
+  await agree("connected");
+  await settled(world, page);
+  const change = (paused) => page.request.patch(`${world.url}/api/v1/integrations/gong`, { data: { paused }, headers: { origin: world.url } });
+  await change(true); // somebody else, over the API; the page is open
+  await agree("paused");
+  assert.equal(await page.locator("[data-code=by_person] .button").count(), 1);
+  await page.getByRole("button", { name: "Resume" }).click();
+  await agree("connected");
+  await world.gong.post("revoke", { company: 0 });
+  await page.request.post(`${world.url}/api/v1/integrations/gong/poll`, { headers: { origin: world.url } });
+  await eventually("the dead grant is noticed", async () => (await status(world, page)).status === "reconnect_required", 60);
+  await agree("reconnect_required");
+  assert.equal(await page.locator(".callout.bad .button").count(), 1, "one button");
+  await page.locator(".callout.bad .button").click();
+  await page.waitForURL(/\?connected/);
+  await agree("connected");
+  await page.request.delete(`${world.url}/api/v1/integrations/gong`, { headers: { origin: world.url } });
+  await agree("disconnected");
+  const calls = (await status(world, page)).counts.calls;
+  assert.ok(calls > 0, "calls stay");
+  await page.getByText("were disconnected").or(page.getByText("Gong was disconnected")).first().waitFor();
+});
+
+test("UIX-04 the bar never goes back and ends at 100 % with what the database holds, through twenty cuts", async (t) => {
+  const world = await start({ calls: 2000, days: 50, perSecond: 1.5, cuttable: true });
+  t.after(() => world.end());
+  const page = await enter(world);
+  await connect(world, page, 60);
+  await page.evaluate(() => {
+    globalThis.seen = [];
+    setInterval(() => { const bar = document.querySelector("#backfill-bar"); if (bar) globalThis.seen.push(bar.value); }, 50);
+  });
+  while (world.proxy.cuts < 20) {
+    await eventually("the page opens its stream again", () => world.proxy.open() > 0, 15);
+    await sleep(200);
+    world.proxy.cut();
+  }
+  assert.ok(world.proxy.lastEventIds.length >= 15, "the stream goes on from the last event");
+  await settled(world, page, 120);
+  await eventually("the page says 100 %", async () => (await page.locator("[data-live=percent]").innerText()) === "100 %", 10);
+  const seen = await page.evaluate(() => globalThis.seen);
+  assert.ok(seen.every((value, at) => at === 0 || value >= seen[at - 1]), "monotonic");
+  assert.ok(new Set(seen).size >= 4, `it moved: ${[...new Set(seen)].join(", ")}`);
+  const { counts } = await status(world, page);
+  const listed = await eventually("the numbers are those of the database", async () => {
+    const shown = await page.locator("[data-live=calls]").innerText();
+    return shown === counts.calls.toLocaleString("en-US") && shown;
+  }, 10);
+  const expected = (await world.gong.get("expected")).calls.filter((call) => call.private === false && call.visible_now);
+  assert.ok(expected.length > 1000);
+  assert.equal(Number(listed.replaceAll(",", "")), expected.length);
+});
+
+test("UIX-04 behind a proxy that holds the stream back the page looks for itself within ten seconds", async (t) => {
+  const world = await start({ calls: 10, cuttable: true });
+  t.after(() => world.end());
+  world.proxy.holding = true;
+  const page = await enter(world);
+  await connect(world, page);
+  await settled(world, page);
+  await sleep(500);
+  await page.request.patch(`${world.url}/api/v1/integrations/gong`, { data: { paused: true }, headers: { origin: world.url } });
+  await eventually("the page says paused", async () => (await page.locator("#panel").getAttribute("data-status")) === "paused", 10);
+});
