@@ -3,9 +3,11 @@
 //! and the shell stops its one child by process id. Nothing is ever ended by name.
 
 use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::fault::{Doing, Fault};
@@ -96,6 +98,23 @@ impl Guarded {
     /// Its stdout, when it was piped and not taken before.
     pub(crate) fn stdout(&mut self) -> Option<ChildStdout> {
         self.shell.stdout.take()
+    }
+
+    /// The process id of the shell that holds it; the program is its child.
+    pub(crate) fn shell_id(&self) -> u32 {
+        self.shell.id()
+    }
+
+    /// The first line that it prints within `patience`; what follows is thrown away, so that the pipe stays empty.
+    pub(crate) fn first_line(&mut self, patience: Duration) -> Option<String> {
+        let stdout = self.stdout()?;
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        receiver.recv_timeout(patience).ok()
     }
 
     /// How it ended, if it did.

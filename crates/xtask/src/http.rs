@@ -46,7 +46,7 @@ impl Answer {
 }
 
 /// A browser of sorts: keeps cookies by host, says where it comes from, follows nothing by itself.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct Client {
     cookies: BTreeMap<String, BTreeMap<String, String>>,
 }

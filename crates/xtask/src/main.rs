@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool speaks on its terminal")]
 
 mod args;
+mod bench;
 mod check;
 mod demo;
 mod fault;
@@ -36,6 +37,11 @@ cargo xtask <command>
   test   everything that CI runs
            --only STEP ...         of fmt clippy tidy deny unit stories browser docs
            --no-browser            leave out the browser tests
+  bench  measures the promised figures with release programs and writes docs/BENCHMARKS.md
+           --only NAME ...         of requests pace-3 pace-default ingest fleet start pages; writes nothing
+           --quick                 small counts; writes nothing
+           --repeat N              how often the ingest is measured (3)
+           --built                 do not build, take the release programs that are there
   tidy   the rules of the house that no compiler checks
   postgres
          a private PostgreSQL for a shell: prints its URL and stays up until Ctrl-C
@@ -72,6 +78,7 @@ fn dispatch(command: &str, arguments: Arguments) -> Result<bool, Fault> {
     match command {
         "demo" => demo::command(arguments),
         "test" => check::command(arguments),
+        "bench" => bench::command(arguments),
         "tidy" => tidy::command(arguments),
         "postgres" => postgres::command(arguments),
         "" | "help" | "--help" | "-h" => {

@@ -24,8 +24,10 @@ pub(crate) struct Postgres {
     pub(crate) url: String,
     /// For people: which version, from where.
     pub(crate) description: String,
+    /// The folder with its programs.
+    pub(crate) programs: PathBuf,
     /// Dropping it stops the server.
-    _server: Guarded,
+    server: Guarded,
     _folder: Option<Sweep>,
 }
 
@@ -43,6 +45,18 @@ impl Postgres {
     pub(crate) fn for_tests(workspace: &Workspace) -> Result<Self, Fault> {
         let binaries = binaries::find_or_install()?;
         cluster::start_for_tests(&binaries, &workspace.target.join("xtask"))
+    }
+
+    /// One for measuring: as durable as the demo's, on disk, gone afterwards. With the settings it was given.
+    pub(crate) fn for_bench(workspace: &Workspace) -> Result<(Self, String), Fault> {
+        let binaries = binaries::find_or_install()?;
+        let postgres = cluster::start_for_bench(&binaries, &workspace.target.join("xtask"))?;
+        Ok((postgres, cluster::MEASURED.join(", ")))
+    }
+
+    /// The process id above the server's.
+    pub(crate) fn shell_id(&self) -> u32 {
+        self.server.shell_id()
     }
 
     /// The one that keeps the data of this checkout's demo.

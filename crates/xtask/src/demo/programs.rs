@@ -2,10 +2,8 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -82,7 +80,8 @@ impl Simulator {
             stdout: Stdio::piped(),
             stderr: Stdio::from(File::create(&log).doing("creating the log of gong-sim")?),
         })?;
-        let line = first_line(&mut process)
+        let line = process
+            .first_line(PATIENCE)
             .ok_or_else(|| Fault::new(format!("gong-sim did not start:\n{}", tail(&log))))?;
         let ready: Value = serde_json::from_str(&line).doing("reading what gong-sim printed")?;
         let text = |name: &str| ready[name].as_str().unwrap_or_default().to_owned();
@@ -118,18 +117,6 @@ impl Simulator {
     }
 }
 
-/// Reads one line without waiting for ever, and keeps the pipe empty afterwards.
-fn first_line(process: &mut Guarded) -> Option<String> {
-    let stdout = process.stdout()?;
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            let _ = sender.send(line);
-        }
-    });
-    receiver.recv_timeout(PATIENCE).ok()
-}
-
 /// Soundpost itself.
 pub(super) struct App {
     program: PathBuf,
@@ -157,7 +144,10 @@ impl App {
         if options.port.is_some_and(|port| port != web) {
             return Err(Fault::new(format!("port {} is taken", options.port.unwrap_or(web))));
         }
-        let keys = keep.value("SOUNDPOST_KEYS", || generate_key(&program))?;
+        let keys = keep.value("SOUNDPOST_KEYS", || {
+            say("generating the key that seals tokens");
+            generate_key(&program)
+        })?;
         let escrow = keep.folder().join("escrow");
         std::fs::create_dir_all(&escrow).doing("creating the escrow folder")?;
         let url = format!("http://127.0.0.1:{web}");
@@ -276,15 +266,15 @@ impl App {
 }
 
 /// One line of `soundpost keys generate`, with or without the name of the setting.
-fn generate_key(program: &Path) -> Result<String, Fault> {
-    say("generating the key that seals tokens");
+pub(crate) fn generate_key(program: &Path) -> Result<String, Fault> {
     let printed = run::output(Command::new(program).args(["keys", "generate"]))?;
     let line = printed.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
     let line = line.ok_or_else(|| Fault::new("soundpost keys generate printed no key"))?;
     Ok(line.strip_prefix("SOUNDPOST_KEYS=").unwrap_or(line).trim_matches(['"', '\'']).to_owned())
 }
 
-fn tail(log: &Path) -> String {
+/// The last lines of a log.
+pub(crate) fn tail(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(12)..].join("\n")

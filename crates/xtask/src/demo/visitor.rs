@@ -1,39 +1,43 @@
-//! The owner of the demo organization, at a browser without a screen.
+//! The owner of an organization, at a browser without a screen.
 
 use serde_json::{Value, json};
 
-use super::keep::{Keep, OWNER};
 use super::say;
 use crate::fault::Fault;
 use crate::http::Client;
 
 /// Somebody who is logged in.
-pub(super) struct Visitor {
+pub(crate) struct Visitor {
     client: Client,
     url: String,
 }
 
 impl Visitor {
     /// Logs in over HTTP.
-    pub(super) fn log_in(url: &str, keep: &Keep) -> Result<Self, Fault> {
+    pub(crate) fn log_in(url: &str, email: &str, password: &str) -> Result<Self, Fault> {
         let mut client = Client::default();
-        let words = json!({ "email": OWNER, "password": keep.password()? });
+        let words = json!({ "email": email, "password": password });
         client.post(&format!("{url}/api/v1/session"), &words)?.good("logging in")?;
         Ok(Self { client, url: url.to_owned() })
     }
 
+    /// The browser itself, with the session's cookie.
+    pub(crate) fn into_client(self) -> Client {
+        self.client
+    }
+
     /// What the API says about the connection to Gong.
-    pub(super) fn connection(&mut self) -> Result<Value, Fault> {
+    pub(crate) fn connection(&mut self) -> Result<Value, Fault> {
         self.get("/api/v1/integrations/gong")
     }
 
     /// Any `GET` of the JSON API.
-    pub(super) fn get(&mut self, path: &str) -> Result<Value, Fault> {
+    pub(crate) fn get(&mut self, path: &str) -> Result<Value, Fault> {
         Ok(self.client.get(&format!("{}{path}", self.url))?.good(path)?.json())
     }
 
     /// Connects Gong through the real redirects, unless it is connected; whether it did.
-    pub(super) fn connect(&mut self) -> Result<bool, Fault> {
+    pub(crate) fn connect(&mut self) -> Result<bool, Fault> {
         let before = self.connection()?;
         let status = before["status"].as_str().unwrap_or("never_connected").to_owned();
         if matches!(status.as_str(), "connected" | "paused") {
@@ -41,6 +45,12 @@ impl Visitor {
             return Ok(false);
         }
         say("connecting Gong: consent page, approval, callback");
+        self.connect_quietly()?;
+        Ok(true)
+    }
+
+    /// Connects Gong through the real redirects and says nothing about it.
+    pub(crate) fn connect_quietly(&mut self) -> Result<(), Fault> {
         let path = format!("{}/api/v1/integrations/gong/connect", self.url);
         let answer =
             self.client.post(&path, &json!({ "history_days": 60 }))?.good("asking to connect Gong")?;
@@ -55,7 +65,7 @@ impl Visitor {
         }
         let after = self.connection()?;
         match after["status"].as_str() {
-            Some("connected") => Ok(true),
+            Some("connected") => Ok(()),
             other => {
                 Err(Fault::new(format!("Gong is {} after the approval", other.unwrap_or("without a status"))))
             }
@@ -63,7 +73,7 @@ impl Visitor {
     }
 
     /// Every call that the API lists, page after page.
-    pub(super) fn calls(&mut self) -> Result<Vec<Value>, Fault> {
+    pub(crate) fn calls(&mut self) -> Result<Vec<Value>, Fault> {
         let mut calls = Vec::new();
         let mut path = "/api/v1/calls?limit=100".to_owned();
         loop {

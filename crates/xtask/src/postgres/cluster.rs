@@ -31,6 +31,15 @@ const FORGETFUL: [&str; 9] = [
 ];
 const DURABLE: [&str; 3] = ["max_connections=100", "shared_buffers=128MB", "jit=off"];
 
+/// What the bench measures on: nothing is forgotten, statements are counted.
+pub(super) const MEASURED: [&str; 5] = [
+    "max_connections=200",
+    "shared_buffers=512MB",
+    "max_wal_size=4GB",
+    "jit=off",
+    "shared_preload_libraries=pg_stat_statements",
+];
+
 /// A data folder that a server can run on.
 struct Cluster<'a> {
     binaries: &'a Binaries,
@@ -44,9 +53,23 @@ struct Cluster<'a> {
 
 /// Starts a server whose folder is removed when it ends; `cache` keeps a fresh data folder to copy from.
 pub(super) fn start_for_tests(binaries: &Binaries, cache: &Path) -> Result<Postgres, Fault> {
+    start_passing(binaries, cache, &roomy_folder(), &FORGETFUL)
+}
+
+/// The same on disk, with the settings that are measured.
+pub(super) fn start_for_bench(binaries: &Binaries, cache: &Path) -> Result<Postgres, Fault> {
+    start_passing(binaries, cache, &std::env::temp_dir(), &MEASURED)
+}
+
+fn start_passing(
+    binaries: &Binaries,
+    cache: &Path,
+    place: &Path,
+    settings: &'static [&'static str],
+) -> Result<Postgres, Fault> {
     let user = run::is_root().then_some(NOBODY);
     let name = format!("soundpost-test-{}-{}", std::process::id(), secret::random_word(4)?);
-    let folder = roomy_folder().join(name);
+    let folder = place.join(name);
     let swept = Sweep(folder.clone());
     make_folder(&folder, user)?;
     let data = folder.join("data");
@@ -63,9 +86,9 @@ pub(super) fn start_for_tests(binaries: &Binaries, cache: &Path) -> Result<Postg
         }
     };
     let log = folder.join("log");
-    let cluster = Cluster { binaries, data, password, log, user, settings: &FORGETFUL, sweep: Some(folder) };
+    let cluster = Cluster { binaries, data, password, log, user, settings, sweep: Some(folder) };
     let (url, server) = cluster.start()?;
-    Ok(Postgres { url, description: cluster.describe(), _server: server, _folder: Some(swept) })
+    Ok(cluster.running(url, server, Some(swept)))
 }
 
 /// Starts the server of this checkout's demo, and makes its data folder the first time.
@@ -99,7 +122,7 @@ pub(super) fn start_for_demo(binaries: &Binaries, root: &Path, keep: &Path) -> R
     let log = keep.join("postgres.log");
     let cluster = Cluster { binaries, data, password, log, user, settings: &DURABLE, sweep: None };
     let (url, server) = cluster.start()?;
-    Ok(Postgres { url, description: cluster.describe(), _server: server, _folder: None })
+    Ok(cluster.running(url, server, None))
 }
 
 /// The folder that the demo recorded, data and all.
@@ -132,8 +155,14 @@ impl Cluster<'_> {
         Err(Fault::new("PostgreSQL found no free port"))
     }
 
-    fn describe(&self) -> String {
-        format!("PostgreSQL {}", self.binaries.version)
+    fn running(&self, url: String, server: Guarded, folder: Option<Sweep>) -> Postgres {
+        Postgres {
+            url,
+            description: format!("PostgreSQL {}", self.binaries.version),
+            programs: self.binaries.folder.clone(),
+            server,
+            _folder: folder,
+        }
     }
 
     fn launch(&self, port: u16) -> Result<Guarded, Fault> {

@@ -1,0 +1,172 @@
+//! Soundpost in one scenario: its environment, its commands, its processes.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::ground::{Database, Ground};
+use super::process::{self, Usage};
+use super::simulator::Simulator;
+use crate::demo::visitor::Visitor;
+use crate::demo::{generate_key, tail};
+use crate::fault::{Doing, Fault};
+use crate::guard::{Guarded, Launch};
+use crate::http::Client;
+use crate::{postgres, run, secret, stop};
+
+/// Who logs in.
+pub(super) const PASSWORD: &str = "a bench needs no secret";
+
+/// The limits that make limits invisible.
+pub(super) const UNLIMITED: [(&str, &str); 2] =
+    [("GONG_REQUESTS_PER_SECOND", "100000"), ("GONG_REQUESTS_PER_DAY", "1000000000")];
+
+/// An installation: one database, one simulated Gong, some settings.
+pub(super) struct App {
+    program: PathBuf,
+    folder: PathBuf,
+    environment: Vec<(String, String)>,
+    /// Where its pages are while `serve` runs.
+    pub(super) url: String,
+}
+
+impl App {
+    /// Puts the environment together and migrates.
+    pub(super) fn new(
+        ground: &Ground,
+        database: &Database,
+        simulator: &Simulator,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, Fault> {
+        let program = ground.programs.join("soundpost");
+        let folder = ground.folder.join(secret::random_word(4)?);
+        fs::create_dir_all(folder.join("escrow")).doing("creating the escrow folder")?;
+        let port = postgres::free_port()?;
+        let url = format!("http://127.0.0.1:{port}");
+        let ours = [
+            ("DATABASE_URL", database.url.clone()),
+            ("SOUNDPOST_LISTEN", format!("127.0.0.1:{port}")),
+            ("SOUNDPOST_PUBLIC_URL", url.clone()),
+            ("SOUNDPOST_KEYS", generate_key(&program)?),
+            ("SOUNDPOST_ESCROW_DIR", folder.join("escrow").display().to_string()),
+            ("RUST_LOG", "warn".to_owned()),
+        ];
+        let mut environment: Vec<(String, String)> =
+            ours.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        environment.extend(simulator.environment.iter().cloned());
+        environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let app = Self { program, folder, environment, url };
+        run::output(app.command().arg("migrate"))?;
+        Ok(app)
+    }
+
+    /// Creates an organization whose owner logs in with this address; its id.
+    pub(super) fn organization(&self, name: &str, email: &str) -> Result<String, Fault> {
+        let file = self.folder.join("password");
+        secret::write(&file, &format!("{PASSWORD}\n"))?;
+        let mut command = self.command();
+        command.args(["organizations", "create", "--name", name, "--owner-email", email, "--password-stdin"]);
+        let input = File::open(&file).doing("opening the password file")?;
+        let output = command.arg("--json").stdin(input).output().doing("starting soundpost")?;
+        if !output.status.success() {
+            let why = String::from_utf8_lossy(&output.stderr).into_owned();
+            return Err(Fault::new(format!("soundpost organizations create failed: {}", why.trim())));
+        }
+        let created: Value =
+            serde_json::from_slice(&output.stdout).doing("reading the created organization")?;
+        Ok(created["id"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Starts a process of this installation.
+    pub(super) fn start(&self, words: &[&str]) -> Result<Program, Fault> {
+        let log = self.folder.join(format!("{}-{}.log", words[0], secret::random_word(2)?));
+        let file = File::create(&log).doing("creating a log of soundpost")?;
+        let guarded = Guarded::start(Launch {
+            name: "soundpost",
+            program: self.program.clone(),
+            arguments: words.iter().map(Into::into).collect(),
+            environment: self.environment.clone(),
+            folder: self.folder.clone(),
+            user: None,
+            signal: "TERM",
+            patience_seconds: 35,
+            sweep: None,
+            stdout: file.try_clone().map(Stdio::from).doing("sharing a log of soundpost")?,
+            stderr: Stdio::from(file),
+        })?;
+        Ok(Program { guarded, log, id: None })
+    }
+
+    /// Starts `serve` with these further words and waits until it is ready.
+    pub(super) fn serve(&self, words: &[&str]) -> Result<Program, Fault> {
+        let mut program = self.start(&[&["serve"], words].concat())?;
+        let ready = format!("{}/readyz", self.url);
+        let end = Instant::now() + Duration::from_secs(60);
+        while !Client::default().get(&ready).is_ok_and(|answer| answer.status == 200) {
+            stop::check()?;
+            program.check()?;
+            if Instant::now() > end {
+                return Err(Fault::new(format!(
+                    "soundpost was not ready in a minute:\n{}",
+                    tail(&program.log)
+                )));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        Ok(program)
+    }
+
+    /// Somebody who is logged in; `serve` must run.
+    pub(super) fn visitor(&self, email: &str) -> Result<Visitor, Fault> {
+        Visitor::log_in(&self.url, email, PASSWORD)
+    }
+
+    /// One organization that is connected, by a `serve` that does no jobs and is gone afterwards.
+    pub(super) fn connect_one(&self) -> Result<(), Fault> {
+        self.organization("Acme Inc", "owner@acme.example")?;
+        let _serve = self.serve(&["--no-workers"])?;
+        self.visitor("owner@acme.example")?.connect_quietly()
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(|name| name.starts_with("SOUNDPOST_") || name.starts_with("GONG_")) {
+                command.env_remove(name);
+            }
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+}
+
+/// A running process of soundpost; dropping it stops it.
+pub(super) struct Program {
+    guarded: Guarded,
+    log: PathBuf,
+    id: Option<u32>,
+}
+
+impl Program {
+    /// What it used so far.
+    pub(super) fn usage(&mut self) -> Usage {
+        let id =
+            *self.id.get_or_insert_with(|| process::find(self.guarded.shell_id(), "soundpost").unwrap_or(0));
+        process::usage(id)
+    }
+
+    /// Fails when it has ended by itself.
+    pub(super) fn check(&mut self) -> Result<(), Fault> {
+        match self.guarded.ended() {
+            Some(status) => Err(Fault::new(format!("soundpost ended ({status}):\n{}", tail(&self.log)))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// True in SQL once every backfill is over.
+pub(super) const BACKFILLED: &str =
+    "select coalesce(bool_and(state <> 'running'), false) from gong_runs where kind = 'backfill'";
