@@ -29,7 +29,16 @@ pub(super) fn step(bench: &mut Bench) -> Result<Verdict, Fault> {
         install_packages(&folder)?;
     }
     let mut command = Command::new(node);
-    command.args(["--test", "--test-reporter=spec", "--test-concurrency=1"]).args(tests);
+    let report = bench.workspace.root.join(super::guarantees::BROWSER);
+    std::fs::create_dir_all(report.parent().unwrap_or(&report)).doing("making room for the report")?;
+    command.args([
+        "--test",
+        "--test-concurrency=1",
+        "--test-reporter=spec",
+        "--test-reporter-destination=stdout",
+    ]);
+    command.arg("--test-reporter=junit").arg(format!("--test-reporter-destination={}", report.display()));
+    command.args(tests);
     command.current_dir(&bench.workspace.root).env("SOUNDPOST_CHROMIUM", chromium);
     bench.lend(&mut command)?;
     Ok(verdict(run::succeeds(&mut command)?))
