@@ -10,9 +10,11 @@
 mod browser;
 mod clock;
 mod cluster;
+mod process;
 mod world;
 
 pub use browser::{Answer, Browser};
 pub use clock::ShiftedClock;
 pub use cluster::{Database, fresh_database};
+pub use process::Process;
 pub use world::{Org, PASSWORD, World, WorldOptions};

@@ -2,19 +2,18 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use connector::{Connector, Escrow, Parts};
+use connector::Connector;
 use db::{Db, Events};
-use gong::HostPolicy;
 use gong_sim::{CompanyId, Config, Consent, Sim};
 use jobs::{Rooms, runtime};
-use kernel::{OrganizationId, SharedAmbient, UserId};
+use kernel::{OrganizationId, SecretString, SharedAmbient, UserId};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use vault::KeyRing;
 use web::{AppState, Limits, TrustedProxies};
 
-use crate::{Browser, Database, ShiftedClock, fresh_database};
+use crate::{Browser, Database, Process, ShiftedClock, fresh_database, process::Desk};
 
 /// Everybody's password.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -28,13 +27,15 @@ pub struct WorldOptions {
     pub defaults: ingest::Defaults,
     /// Keep Gong's limit of three requests a second and 10,000 a day.
     pub gong_limit: bool,
+    /// How long one token request may take.
+    pub token_timeout: Duration,
 }
 
 impl Default for WorldOptions {
     fn default() -> Self {
         let defaults =
             ingest::Defaults { per_second: 5_000.0, per_day: 1_000_000, ..ingest::Defaults::default() };
-        Self { workers: true, defaults, gong_limit: false }
+        Self { workers: true, defaults, gong_limit: false, token_timeout: oauth::TIMEOUT }
     }
 }
 
@@ -70,11 +71,14 @@ pub struct World {
     pub base: Url,
     /// What jobs work with.
     pub rooms: Rooms,
-    /// The sealing key.
+    /// The sealing key, as text.
+    pub key: SecretString,
+    /// The ring with that key.
     pub keys: Arc<KeyRing>,
     /// The folder of answers in escrow.
     pub escrow: PathBuf,
     options: WorldOptions,
+    desk: Desk,
     stop: CancellationToken,
     tasks: JoinSet<()>,
 }
@@ -104,18 +108,11 @@ impl World {
         let address = listener.local_addr().expect("an address");
         let base = Url::parse(&format!("http://localhost:{}", address.port())).expect("a URL");
         let db = Db::connect(&database.url, 16).await.expect("the database answers");
-        let keys = Arc::new(KeyRing::parse(&KeyRing::generate_key()).expect("a key"));
+        let key = KeyRing::generate_key();
+        let keys = Arc::new(KeyRing::parse(&key).expect("a key"));
         let escrow = std::env::temp_dir().join(format!("soundpost-{}", database.name));
-        let connector = Connector::new(Parts {
-            db: db.clone(),
-            keys: keys.clone(),
-            oauth: oauth(&sim, &base),
-            http: gong::http("Soundpost/stories").expect("an HTTP client"),
-            hosts: HostPolicy::parse(&hosts()).expect("host patterns"),
-            escrow: Escrow::open(&escrow).expect("an escrow folder"),
-            ambient: ambient.clone(),
-            refresh_before: Duration::from_secs(300),
-        });
+        let desk = Desk::new(&sim, &base, options.token_timeout, &escrow, &ambient);
+        let connector = desk.connector(db.clone(), keys.clone());
         let gates = ingest::Gates::new(db.clone(), ambient.clone(), options.defaults.clone());
         let rooms = Rooms {
             db: db.clone(),
@@ -131,28 +128,31 @@ impl World {
             database,
             base,
             rooms,
+            key,
             keys,
             escrow,
             options,
+            desk,
             stop: CancellationToken::new(),
             tasks: JoinSet::new(),
         };
-        world.serve(listener);
+        let (connector, base) = (world.rooms.connector.clone(), world.base.clone());
+        world.serve(listener, connector, base);
         if world.options.workers {
             world.work();
         }
         world
     }
 
-    fn serve(&mut self, listener: TcpListener) {
+    fn serve(&mut self, listener: TcpListener, connector: Connector, public_url: Url) {
         let state = AppState::new(web::Parts {
             db: self.db.clone(),
             hasher: accounts::PasswordHasher::new(2),
-            connector: self.rooms.connector.clone(),
+            connector,
             ambient: self.rooms.ambient.clone(),
             events: Events::listen(self.db.pool().clone()),
             defaults: self.options.defaults.clone(),
-            public_url: self.base.clone(),
+            public_url,
             authorize_url: Url::parse(&self.sim.authorize_url()).expect("a URL"),
             trusted_proxies: TrustedProxies::default(),
             stop: self.stop.clone(),
@@ -161,6 +161,40 @@ impl World {
         self.tasks.spawn(async move {
             web::serve(listener, router, Limits::default(), stop).await.expect("it serves")
         });
+    }
+
+    /// Serves once more, on another address, with another connector.
+    ///
+    /// # Panics
+    /// When there is no port.
+    pub async fn serve_beside(&mut self, connector: Connector) -> Browser {
+        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let base = Url::parse(&format!("http://localhost:{port}")).expect("a URL");
+        self.serve(listener, connector, base.clone());
+        Browser::new(base)
+    }
+
+    /// The connector of another process with these keys; the same database, clock and escrow folder.
+    pub fn connector(&self, keys: Arc<KeyRing>) -> Connector {
+        self.desk.connector(self.db.clone(), keys)
+    }
+
+    /// Another process of the product, to be killed.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub async fn process(&self, keys: Arc<KeyRing>) -> Process {
+        Process::start(self.desk.clone(), self.database.url.clone(), keys).await
+    }
+
+    /// Lets time pass on every clock, and does nothing else.
+    ///
+    /// # Panics
+    /// When the time is too long.
+    pub fn wait(&self, time: Duration) {
+        self.clock.advance(time);
+        self.sim.advance(time.try_into().expect("a short time"));
     }
 
     /// Starts workers, when the world was made without.
@@ -283,22 +317,4 @@ impl World {
         tokio::time::timeout(Duration::from_secs(35), ended).await.ok();
         std::fs::remove_dir_all(&self.escrow).ok();
     }
-}
-
-fn oauth(sim: &Sim, base: &Url) -> oauth::Client {
-    let url = |text: String| Url::parse(&text).expect("a URL");
-    oauth::Client::new(oauth::Config {
-        client_id: "sim-client".into(),
-        client_secret: "sim-secret".to_owned().into(),
-        authorize_url: url(sim.authorize_url()),
-        token_url: url(sim.token_url()),
-        redirect_uri: base.join("/api/integrations/gong/callback").expect("a URL"),
-        timeout: oauth::TIMEOUT,
-    })
-    .expect("an authorization client")
-}
-
-/// The companies' API hosts of one simulator.
-fn hosts() -> String {
-    (1..=60).map(|n| format!("http://127.0.0.{n}")).collect::<Vec<_>>().join(",")
 }

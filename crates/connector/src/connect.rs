@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 use db::Tx;
 use gong::{Auth, BaseUrl, GongError, OpenGate};
 use kernel::{ConnectionId, Lookback, OrganizationId, Scope, SecretString, UserId};
-use oauth::{Callback, Granted, OauthError};
+use oauth::{Granted, OauthError};
 use time::OffsetDateTime;
 
 use crate::{
-    AuthKind, ConnectError, Connection, Connector, ConnectorError, Workspace,
+    AuthKind, ConnectError, Connection, Connector, ConnectorError, Returned, Workspace,
     sealing::{Place, missing_scopes},
     store::{claims, connections, credentials},
 };
@@ -21,8 +21,6 @@ pub struct Approved {
     pub organization: OrganizationId,
     /// Who connects; `None` for an API key of ours.
     pub user: Option<UserId>,
-    /// The session that began, to be checked once more; empty for access keys.
-    pub session_hash: Vec<u8>,
     /// The history to import.
     pub history: Option<Lookback>,
     base_url: BaseUrl,
@@ -59,26 +57,12 @@ pub struct Stored {
 }
 
 impl Connector {
-    /// Takes what Gong sent the browser back with: checks whose request it is, exchanges the code, learns the company.
+    /// Exchanges the code of a request that came back, and learns the company.
     ///
     /// # Errors
-    /// Before anything is exchanged when the request is unknown, old, used or of another browser; else what Gong answered.
-    pub async fn approve(
-        &self,
-        callback: Callback,
-        browser_secret: Option<&str>,
-    ) -> Result<Approved, ConnectError> {
-        let (code, state) = match callback {
-            Callback::Code { code, state } => (code, state),
-            Callback::Error { error, state: Some(state) } => {
-                self.take_flow(&state, browser_secret).await?;
-                return Err(ConnectError::Refused { code: error.code() });
-            }
-            Callback::Error { state: None, .. } | Callback::Malformed => {
-                return Err(ConnectError::MalformedCallback);
-            }
-        };
-        let flow = self.take_flow(&state, browser_secret).await?;
+    /// What Gong answered, or that its API address is not one of Gong's.
+    pub async fn approve(&self, returned: Returned) -> Result<Approved, ConnectError> {
+        let Returned { organization, user, history, code, .. } = returned;
         let granted = self.parts.oauth.exchange(code).await.map_err(exchange_failed)?;
         let base_url = granted.api_base_url.as_deref().ok_or(ConnectError::BaseUrlMissing)?;
         let base_url = self.parts.hosts.check(base_url).map_err(|_| ConnectError::BaseUrlRefused)?;
@@ -86,10 +70,9 @@ impl Connector {
         let auth = Auth::Bearer(granted.access_token.clone());
         let workspaces = self.company(&base_url, auth, &mut missing).await?;
         Ok(Approved {
-            organization: flow.organization,
-            user: Some(flow.user),
-            session_hash: flow.session_hash,
-            history: flow.history,
+            organization,
+            user: Some(user),
+            history,
             base_url,
             workspaces,
             granted: granted.scopes.clone().unwrap_or_default(),
@@ -120,7 +103,6 @@ impl Connector {
         Ok(Approved {
             organization: scope.organization(),
             user,
-            session_hash: Vec::new(),
             history,
             base_url,
             workspaces,
@@ -280,6 +262,8 @@ impl Connector {
             return Ok(true);
         }
         if !claims::claim(tx, connection.id, &known).await? {
+            // Not even the part that nobody else has: the rightful organization may not know it yet.
+            claims::release(tx, connection.id).await?;
             return Ok(false);
         }
         connections::set_workspaces(tx, connection.id, &known).await?;

@@ -5,6 +5,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use kernel::{ExposeSecret, Lookback, OrganizationId, Scope, SecretString, UserId};
+use oauth::Callback;
 use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
 use url::Url;
@@ -23,12 +24,25 @@ pub struct Begun {
     pub browser_secret: SecretString,
 }
 
-/// A connect request that came back, checked and used up.
-pub(crate) struct Taken {
-    pub(crate) organization: OrganizationId,
-    pub(crate) user: UserId,
-    pub(crate) session_hash: Vec<u8>,
+/// A connect request that came back with a code, checked and used up; nothing was asked of Gong yet.
+#[derive(Debug)]
+pub struct Returned {
+    /// Whose it is.
+    pub organization: OrganizationId,
+    /// Who began it.
+    pub user: UserId,
+    /// The session that began it, to be checked before the code is exchanged.
+    pub session_hash: Vec<u8>,
     pub(crate) history: Option<Lookback>,
+    pub(crate) code: SecretString,
+}
+
+/// A connect request that was used up.
+struct Taken {
+    organization: OrganizationId,
+    user: UserId,
+    session_hash: Vec<u8>,
+    history: Option<Lookback>,
 }
 
 impl Connector {
@@ -62,12 +76,31 @@ impl Connector {
         Ok(Begun { authorize_url: self.parts.oauth.authorize_url(&state), browser_secret })
     }
 
-    /// Checks who came back with `state`, and uses the request up.
-    pub(crate) async fn take_flow(
+    /// Takes what Gong sent the browser back with, and checks whose request it is. Asks nothing of Gong.
+    ///
+    /// # Errors
+    /// When the request is unknown, old, used or of another browser, or Gong said no.
+    pub async fn take(
         &self,
-        state: &str,
+        callback: Callback,
         browser_secret: Option<&str>,
-    ) -> Result<Taken, ConnectError> {
+    ) -> Result<Returned, ConnectError> {
+        match callback {
+            Callback::Code { code, state } => {
+                let Taken { organization, user, session_hash, history } =
+                    self.take_flow(&state, browser_secret).await?;
+                Ok(Returned { organization, user, session_hash, history, code })
+            }
+            Callback::Error { error, state: Some(state) } => {
+                self.take_flow(&state, browser_secret).await?;
+                Err(ConnectError::Refused { code: error.code() })
+            }
+            Callback::Error { state: None, .. } | Callback::Malformed => Err(ConnectError::MalformedCallback),
+        }
+    }
+
+    /// Checks who came back with `state`, and uses the request up.
+    async fn take_flow(&self, state: &str, browser_secret: Option<&str>) -> Result<Taken, ConnectError> {
         let now = self.parts.ambient.now();
         let state_hash = oauth::State::hash_of(state);
         let mut fleet = self.parts.db.fleet().await?;

@@ -21,7 +21,7 @@ use std::{sync::Arc, time::Duration};
 pub use connect::{AccessKey, Approved, Stored};
 pub use error::{ConnectError, ConnectorError, SessionError};
 pub use escrow::Escrow;
-pub use flow::Begun;
+pub use flow::{Begun, Returned};
 pub use life::{
     clear_error, current, disconnect, may_try_scope, note_error, note_missing_scope, pause, resume,
     scope_regained,

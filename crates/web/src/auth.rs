@@ -16,9 +16,10 @@ use axum::{
     extract::FromRequestParts,
     response::{IntoResponse, Redirect, Response},
 };
+use connector::Returned;
 use db::Tx;
 use http::{StatusCode, request::Parts};
-use kernel::{ExposeSecret, OrganizationId, Role, Scope, SecretString, UserId};
+use kernel::{ExposeSecret, Role, Scope, SecretString, UserId};
 use serde_json::json;
 use tower_sessions_core::session::Id;
 

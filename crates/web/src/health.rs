@@ -59,6 +59,9 @@ struct Report {
     keys: Check,
     workers: Workers,
     gong: Check,
+    /// Ids of the keys that stored credentials need and that we do not have; told by `/readyz`.
+    #[serde(skip)]
+    unknown_keys: Vec<String>,
 }
 
 impl Report {
@@ -74,7 +77,7 @@ impl Report {
             (true, false) => "degraded",
             (true, true) => "ok",
         };
-        Self { status, database, migrations, keys, workers, gong }
+        Self { status, database, migrations, keys, workers, gong, unknown_keys: Vec::new() }
     }
 
     /// What keeps us from working. Gong and workers do not: pages and the API go on without them.
@@ -96,16 +99,20 @@ pub(crate) fn router() -> Router<AppState> {
 struct Ready {
     ready: bool,
     missing: Vec<&'static str>,
+    /// Which keys have to come back; an id is a hash that does not reveal the key.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unknown_key_ids: Vec<String>,
 }
 
 async fn readyz(State(state): State<AppState>) -> Response {
-    let mut missing = report(&state).await.missing();
+    let report = report(&state).await;
+    let mut missing = report.missing();
     if state.stop.is_cancelled() {
         missing.push("stopping");
     }
     let ready = missing.is_empty();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(Ready { ready, missing })).into_response()
+    (status, Json(Ready { ready, missing, unknown_key_ids: report.unknown_keys })).into_response()
 }
 
 async fn health(State(state): State<AppState>) -> Response {
@@ -122,14 +129,16 @@ async fn report(state: &AppState) -> Report {
     {
         return report.clone();
     }
-    let (database, migrations, keys, heartbeat, gong) = tokio::join!(
+    let (database, migrations, unknown_keys, heartbeat, gong) = tokio::join!(
         in_time(async { state.db.ping().await.is_ok() }),
         in_time(async { db::pending_migrations(state.db.pool()).await.is_ok_and(|pending| pending == 0) }),
-        in_time(keys_are_known(state)),
+        async { timeout(PATIENCE, unknown_keys(state)).await.ok().flatten() },
         async { timeout(PATIENCE, last_heartbeat(state)).await.ok().flatten() },
         in_time(reaches(&state.authorize_url)),
     );
-    let report = Report::of(database, migrations, keys, heartbeat, gong);
+    let keys = Check::of(unknown_keys.as_ref().is_some_and(Vec::is_empty));
+    let mut report = Report::of(database, migrations, keys, heartbeat, gong);
+    report.unknown_keys = unknown_keys.unwrap_or_default();
     *last = Some((Instant::now(), report.clone()));
     report
 }
@@ -144,20 +153,19 @@ async fn last_heartbeat(state: &AppState) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds.max(0.0)).ok()
 }
 
-/// Whether every stored credential is sealed with a key that we have.
-async fn keys_are_known(state: &AppState) -> bool {
-    let Ok(mut fleet) = state.db.fleet().await else { return false };
-    let Ok(used) = connector::fleet::credentials_per_key(&mut fleet).await else { return false };
+/// The keys that stored credentials are sealed with and that we do not have; `None` when that cannot be told.
+async fn unknown_keys(state: &AppState) -> Option<Vec<String>> {
+    let mut fleet = state.db.fleet().await.ok()?;
+    let used = connector::fleet::credentials_per_key(&mut fleet).await.ok()?;
     let known = state.connector.key_ids();
-    let unknown: Vec<&str> =
-        used.iter().map(|(id, _)| id.as_str()).filter(|id| !known.iter().any(|k| k == id)).collect();
+    let unknown: Vec<String> = used.into_iter().map(|(id, _)| id).filter(|id| !known.contains(id)).collect();
     if !unknown.is_empty() {
         tracing::error!(
             key.ids = unknown.join(", "),
             "Credentials are sealed with keys that SOUNDPOST_KEYS does not hold; not ready until they are back."
         );
     }
-    unknown.is_empty()
+    Some(unknown)
 }
 
 /// Whether somebody listens at Gong's address.
