@@ -28,6 +28,8 @@ use axum::{
 use crate::AppState;
 
 pub(crate) use refused::{connect_problem, error_page};
+pub(crate) use view::shell::Theme;
+pub(crate) use visit::theme;
 
 /// All pages and static files.
 pub(crate) fn router() -> Router<AppState> {

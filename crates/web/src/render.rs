@@ -10,7 +10,7 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header};
 
-use crate::{Problem, RequestContext, pages};
+use crate::{Problem, RequestContext, pages::{self, Theme}};
 
 /// How long a handler may take.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -19,7 +19,7 @@ const LONGEST_WITH_GONG: Duration = Duration::from_secs(90);
 
 /// Gives every refusal its body.
 pub(crate) async fn render(context: RequestContext, request: Request, next: Next) -> Response {
-    let api = is_api(request.uri().path());
+    let (api, theme) = (is_api(request.uri().path()), pages::theme(request.headers()));
     let mut response = next.run(request).await;
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
@@ -30,7 +30,7 @@ pub(crate) async fn render(context: RequestContext, request: Request, next: Next
         None if is_worded(&response) => return response,
         None => unworded(status),
     };
-    if api { as_document(response, &problem, &context) } else { as_page(response, &problem, &context) }
+    if api { as_document(response, &problem, &context) } else { as_page(response, &problem, &context, theme) }
 }
 
 fn is_api(path: &str) -> bool {
@@ -75,8 +75,8 @@ fn as_document(mut response: Response, problem: &Problem, context: &RequestConte
     response
 }
 
-fn as_page(response: Response, problem: &Problem, context: &RequestContext) -> Response {
-    let mut page = pages::error_page(problem, context.request_id());
+fn as_page(response: Response, problem: &Problem, context: &RequestContext, theme: Theme) -> Response {
+    let mut page = pages::error_page(problem, context.request_id(), theme);
     *page.status_mut() = problem.status;
     // What the refusal says in its headers stays: Allow, Retry-After, Set-Cookie.
     for (name, value) in response.headers() {

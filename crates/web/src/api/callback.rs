@@ -20,7 +20,7 @@ use crate::{
     AppState, Problem, RequestContext,
     auth::{Caller, cookies, person_behind},
     connection::{self, Failed},
-    pages,
+    pages::{self, Theme},
 };
 
 /// Where the browser goes when it worked.
@@ -52,14 +52,15 @@ pub(crate) async fn callback(
     headers: HeaderMap,
 ) -> Response {
     let callback = Callback::parse(query.as_deref().unwrap_or_default());
+    let theme = pages::theme(&headers);
     let flow = cookies::read(&headers, cookies::flow_name(state.is_https())).map(str::to_owned);
     let work = finish(state.clone(), context.clone(), callback, flow);
     // On a task of its own: a browser that goes away must not lose tokens that Gong gave out already.
     let outcome = tokio::spawn(tracing::Instrument::in_current_span(work)).await;
     match outcome {
         Ok(Ok(())) => Redirect::to(DONE).into_response(),
-        Ok(Err(failed)) => worded(&state, &context, failed).await,
-        Err(error) => problem_page(&Problem::internal("internal_error", &error), &context),
+        Ok(Err(failed)) => worded(&state, &context, failed, theme).await,
+        Err(error) => problem_page(&Problem::internal("internal_error", &error), &context, theme),
     }
 }
 
@@ -92,7 +93,7 @@ async fn still_allowed(
     Ok(caller)
 }
 
-async fn worded(state: &AppState, context: &RequestContext, failed: Failed) -> Response {
+async fn worded(state: &AppState, context: &RequestContext, failed: Failed, theme: Theme) -> Response {
     match failed {
         Failed::Connect(error) => {
             metrics::counter!("soundpost_gong_connect_failures_total", "code" => error.code()).increment(1);
@@ -104,20 +105,20 @@ async fn worded(state: &AppState, context: &RequestContext, failed: Failed) -> R
                 note_stranger(state, context, organization).await;
             }
             let problem: Problem = error.into();
-            connect_page(&problem, context)
+            connect_page(&problem, context, theme)
         }
-        Failed::Problem(problem) => connect_page(&problem, context),
+        Failed::Problem(problem) => connect_page(&problem, context, theme),
     }
 }
 
-fn connect_page(problem: &Problem, context: &RequestContext) -> Response {
-    let mut page = pages::connect_problem(problem, context.request_id());
+fn connect_page(problem: &Problem, context: &RequestContext, theme: Theme) -> Response {
+    let mut page = pages::connect_problem(problem, context.request_id(), theme);
     *page.status_mut() = problem.status;
     page
 }
 
-fn problem_page(problem: &Problem, context: &RequestContext) -> Response {
-    let mut page = pages::error_page(problem, context.request_id());
+fn problem_page(problem: &Problem, context: &RequestContext, theme: Theme) -> Response {
+    let mut page = pages::error_page(problem, context.request_id(), theme);
     *page.status_mut() = problem.status;
     page
 }

@@ -127,10 +127,27 @@ fn turns(transcript: &Transcript, parties: &[Party]) -> Vec<Turn> {
     transcript.monologues.iter().map(turn).collect()
 }
 
+/// Gong's three letters as a word; codes without one stay.
+fn language(code: &str) -> &str {
+    match code {
+        "eng" => "English",
+        "ger" | "deu" => "German",
+        "fre" | "fra" => "French",
+        "spa" => "Spanish",
+        "por" => "Portuguese",
+        "ita" => "Italian",
+        "dut" | "nld" => "Dutch",
+        "jpn" => "Japanese",
+        "und" => "not one that Gong knows",
+        "zxx" => "too little was said",
+        other => other,
+    }
+}
+
 fn facts(call: &CallDetail) -> Vec<(&'static str, String)> {
     let facts = [
         ("Account", call.summary.account.as_deref()),
-        ("Language", call.language.as_deref()),
+        ("Language", call.language.as_deref().map(language)),
         ("Recorded by", call.system.as_deref()),
         ("Direction", call.direction.as_deref()),
         ("Medium", call.media.as_deref()),

@@ -91,7 +91,7 @@ pub(super) async fn connect_key(
             again(&state, &visit, &person, kept).await
         }
         Err(problem) if problem.status == StatusCode::FORBIDDEN => Err(problem),
-        Err(problem) => Ok(refused::connect_problem(&problem, context.request_id())),
+        Err(problem) => Ok(refused::connect_problem(&problem, context.request_id(), visit.theme)),
     }
 }
 

@@ -14,12 +14,12 @@ use super::{
 };
 use crate::{Problem, messages};
 
-fn frame(here: Here) -> Frame {
-    Frame { theme: Theme::Auto, here, path: "/".into(), who: None, flash: None, assets: assets::addresses() }
+fn frame(here: Here, theme: Theme) -> Frame {
+    Frame { theme, here, path: "/".into(), who: None, flash: None, assets: assets::addresses() }
 }
 
 /// Any refusal outside the API.
-pub(crate) fn error_page(problem: &Problem, request_id: &str) -> Response {
+pub(crate) fn error_page(problem: &Problem, request_id: &str, theme: Theme) -> Response {
     let explained = messages::explain(problem.code);
     let (action, href) = match explained {
         Some(message) if message.action_href.starts_with('/') && message.action_href != "/docs/api" => {
@@ -29,7 +29,7 @@ pub(crate) fn error_page(problem: &Problem, request_id: &str) -> Response {
     };
     let title = explained.map_or_else(|| short(problem.status), |message| message.title);
     let page = ErrorPage {
-        frame: frame(Here::Elsewhere),
+        frame: frame(Here::Elsewhere, theme),
         status: problem.status.as_u16(),
         title: title.into(),
         detail: problem.detail.clone(),
@@ -54,7 +54,7 @@ const fn short(status: StatusCode) -> &'static str {
 }
 
 /// Why Gong was not connected.
-pub(crate) fn connect_problem(problem: &Problem, _request_id: &str) -> Response {
+pub(crate) fn connect_problem(problem: &Problem, request_id: &str, theme: Theme) -> Response {
     let callout = match messages::explain(problem.code) {
         Some(message) => Callout {
             tone: Tone::Bad,
@@ -77,7 +77,9 @@ pub(crate) fn connect_problem(problem: &Problem, _request_id: &str) -> Response 
             }),
         },
     };
-    answer(ConnectProblemPage { frame: frame(Here::Integrations), problem: callout }.render(), problem)
+    let frame = frame(Here::Elsewhere, theme);
+    let page = ConnectProblemPage { frame, problem: callout, request_id: request_id.into() };
+    answer(page.render(), problem)
 }
 
 /// A page that cannot even be worded is told in plain text.
@@ -100,7 +102,7 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_names_its_code_and_its_request_and_escapes_its_detail() {
         let problem = Problem::new(StatusCode::NOT_FOUND, "not_found", "<b>no</b>");
-        let response = error_page(&problem, "req_1234");
+        let response = error_page(&problem, "req_1234", Theme::Dark);
         assert_eq!(response.status(), StatusCode::NOT_FOUND);
         let html = text(response).await;
         assert!(html.contains("req_1234") && html.contains("/docs/errors#not_found"));
@@ -131,7 +133,7 @@ mod tests {
             "other_company",
         ] {
             let problem = Problem::new(StatusCode::BAD_REQUEST, code, "x");
-            let html = text(connect_problem(&problem, "req_12345678")).await;
+            let html = text(connect_problem(&problem, "req_12345678", Theme::Auto)).await;
             assert_eq!(html.matches(&format!("remedy-{code}")).count(), 1, "{code}");
             titles.insert(messages::title(code).unwrap());
         }

@@ -22,7 +22,7 @@ pub(super) const THEME_COOKIE: &str = "soundpost_theme";
 /// One look at a page.
 #[derive(Debug, Clone)]
 pub(super) struct Visit {
-    theme: Theme,
+    pub(super) theme: Theme,
     path: String,
     flash: Option<Flash>,
 }
@@ -42,7 +42,8 @@ impl<S: Sync> FromRequestParts<S> for Visit {
     }
 }
 
-fn theme(headers: &HeaderMap) -> Theme {
+/// The theme that a browser chose.
+pub(crate) fn theme(headers: &HeaderMap) -> Theme {
     cookies::read(headers, THEME_COOKIE).map(Theme::of).unwrap_or_default()
 }
 
@@ -73,7 +74,7 @@ impl Visit {
 
 /// What an action says on the page that it leads to: a code in the address, words from here.
 const FLASHES: &[(&str, bool, &str)] = &[
-    ("connected", true, "Gong is connected. The first look for calls has begun."),
+    ("connected", true, "Gong is connected. Calls come in by themselves from here on."),
     ("poll", true, "Soundpost looks for new calls now."),
     ("poll-waiting", true, "A look for new calls is already waiting or running."),
     ("paused", true, "The connection is paused. Nothing is asked of Gong until you resume it."),

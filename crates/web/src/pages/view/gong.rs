@@ -239,6 +239,7 @@ pub(crate) struct DisconnectPage {
 pub(crate) struct ConnectProblemPage {
     pub(crate) frame: Frame,
     pub(crate) problem: Callout,
+    pub(crate) request_id: String,
 }
 
 /// One line of the list of integrations.
