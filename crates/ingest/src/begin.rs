@@ -39,7 +39,7 @@ pub async fn begin(
     usage::leave_room(tx, connection).await?;
     if let Some(history) = history {
         cancel_backfill(tx, connection, ambient).await?;
-        start_backfill(tx, connection, history, ambient).await?;
+        start_at(tx, connection, history, now, ambient).await?;
     }
     if history.is_none() || reconnected {
         wake(tx, task::POLL, Lane::Fresh, connection, None).await?;
@@ -110,7 +110,17 @@ pub async fn start_backfill(
     history: Lookback,
     ambient: &dyn Ambient,
 ) -> Result<RunId, IngestError> {
-    let now = ambient.now();
+    start_at(tx, connection, history, ambient.now(), ambient).await
+}
+
+/// The first moment of the history is also the import floor, to the microsecond.
+async fn start_at(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    history: Lookback,
+    now: OffsetDateTime,
+    ambient: &dyn Ambient,
+) -> Result<RunId, IngestError> {
     let window = Window { from: now - history.duration(), to: now };
     let Some(schedule) = schedules::load(tx, connection).await?.filter(|s| s.active) else {
         return Err(IngestError::Inactive);
@@ -173,6 +183,15 @@ pub(crate) async fn wake_transcripts(
         RunKind::Poll | RunKind::Sweep => (task::TRANSCRIPTS, Lane::Fresh),
     };
     wake(tx, task, lane, connection, None).await
+}
+
+/// Notes in the job that does it that listing or fetching for a connection got somewhere.
+pub(crate) async fn progressed(
+    tx: &mut Tx,
+    task: &'static str,
+    connection: ConnectionId,
+) -> Result<(), IngestError> {
+    Ok(queue::progressed(tx, &key(task, connection)).await?)
 }
 
 /// Sends a wake-up; harmless when one is already there.

@@ -7,14 +7,14 @@
 use std::collections::HashMap;
 
 use db::Tx;
-use gong::{CallFilter, Purpose, TranscriptItem, Turn};
+use gong::{CallFilter, GongError, Purpose, TranscriptItem, TranscriptStream, Turn};
 use kernel::{CallId, RunKind, RunState};
 use queue::Lane;
 use time::{Duration, OffsetDateTime};
 
 use crate::{
     IngestError, Work,
-    begin::wake,
+    begin::{progressed, wake},
     keep::{self, Rules},
     progress,
     rules::{CONFIRM_AFTER, GIVE_UP_AFTER, LOOK_LIVES, SLICE, task},
@@ -83,6 +83,9 @@ enum Batch {
     Idle(Option<OffsetDateTime>),
 }
 
+/// Calls that were asked for and have not come, and why.
+type Left = HashMap<CallId, &'static str>;
+
 struct Fetch<'a> {
     work: &'a Work<'a>,
     purpose: Purpose,
@@ -93,6 +96,13 @@ impl Fetch<'_> {
         match self.purpose {
             Purpose::Fresh => RunKind::Poll,
             Purpose::Backfill => RunKind::Backfill,
+        }
+    }
+
+    const fn task(&self) -> &'static str {
+        match self.purpose {
+            Purpose::Fresh => task::TRANSCRIPTS,
+            Purpose::Backfill => task::BACKFILL_TRANSCRIPTS,
         }
     }
 
@@ -160,33 +170,20 @@ impl Fetch<'_> {
         if open.is_empty() {
             return Ok(false);
         }
-        let open = &open;
-        let by_id: HashMap<&str, &ledger::Open> =
-            open.iter().map(|call| (call.gong_call_id.as_str(), call)).collect();
         let ids: Vec<String> = open.iter().map(|call| call.gong_call_id.clone()).collect();
-        let mut left: HashMap<CallId, &'static str> =
-            open.iter().map(|call| (call.id, "not_transcribed_yet")).collect();
+        let mut left: Left = open.iter().map(|call| (call.id, "not_transcribed_yet")).collect();
         let mut cursor = None;
-        let mut batch = ledger::Batch::default();
         loop {
-            let answer = self.work.gong.transcripts_in(turn, &ids, cursor.as_ref()).await;
-            let mut stream = answer.map_err(IngestError::Gong)?;
-            while let Some(item) = stream.next().await {
-                match item.map_err(IngestError::Gong)? {
-                    TranscriptItem::Ready(transcript) => {
-                        let Some(call) = by_id.get(transcript.call_id.as_str()) else { continue };
-                        if left.remove(&call.id).is_some() {
-                            push(&mut batch, call.id, transcript);
-                        }
-                    }
-                    TranscriptItem::Bad { call_id, why } => {
-                        self.note_bad(&by_id, &mut left, call_id.as_deref(), why)
-                    }
+            let mut stream = match self.work.gong.transcripts_in(turn, &ids, cursor.as_ref()).await {
+                Ok(stream) => stream,
+                // The pages before are stored; what is left is asked for anew.
+                Err(GongError::CursorExpired { .. }) if cursor.is_some() => {
+                    left.clear();
+                    break;
                 }
-                if batch.bytes >= FLUSH_BYTES {
-                    self.flush(&mut batch, &mut left, open, confirm).await?;
-                }
-            }
+                Err(error) => return Err(IngestError::Gong(error)),
+            };
+            self.receive(&mut stream, &open, &mut left, confirm).await?;
             match stream.cursor().filter(|next| cursor.as_ref() != Some(*next)).cloned() {
                 Some(next) => cursor = Some(next),
                 None => break,
@@ -201,15 +198,42 @@ impl Fetch<'_> {
                 break;
             }
         }
-        self.flush(&mut batch, &mut left, open, confirm).await?;
-        self.put_back(open, &left).await?;
+        self.put_back(&open, &left).await?;
         Ok(true)
+    }
+
+    /// Reads one answer to its end and stores what it brought.
+    async fn receive(
+        &self,
+        stream: &mut TranscriptStream,
+        open: &[ledger::Open],
+        left: &mut Left,
+        confirm: bool,
+    ) -> Result<(), IngestError> {
+        let by_id: HashMap<&str, &ledger::Open> =
+            open.iter().map(|call| (call.gong_call_id.as_str(), call)).collect();
+        let mut batch = ledger::Batch::default();
+        while let Some(item) = stream.next().await {
+            match item.map_err(IngestError::Gong)? {
+                TranscriptItem::Ready(transcript) => {
+                    let Some(call) = by_id.get(transcript.call_id.as_str()) else { continue };
+                    if left.remove(&call.id).is_some() {
+                        push(&mut batch, call.id, transcript);
+                    }
+                }
+                TranscriptItem::Bad { call_id, why } => self.note_bad(&by_id, left, call_id.as_deref(), why),
+            }
+            if batch.bytes >= FLUSH_BYTES {
+                self.flush(&mut batch, left, open, confirm).await?;
+            }
+        }
+        self.flush(&mut batch, left, open, confirm).await
     }
 
     fn note_bad(
         &self,
         by_id: &HashMap<&str, &ledger::Open>,
-        left: &mut HashMap<CallId, &'static str>,
+        left: &mut Left,
         call_id: Option<&str>,
         why: &'static str,
     ) {
@@ -224,7 +248,7 @@ impl Fetch<'_> {
     async fn flush(
         &self,
         batch: &mut ledger::Batch,
-        left: &mut HashMap<CallId, &'static str>,
+        left: &mut Left,
         open: &[ledger::Open],
         confirm: bool,
     ) -> Result<(), IngestError> {
@@ -314,11 +338,7 @@ impl Fetch<'_> {
     }
 
     /// What did not come waits, with growing gaps that never exceed the poll interval, and is given up after 14 days.
-    async fn put_back(
-        &self,
-        open: &[ledger::Open],
-        left: &HashMap<CallId, &'static str>,
-    ) -> Result<(), IngestError> {
+    async fn put_back(&self, open: &[ledger::Open], left: &Left) -> Result<(), IngestError> {
         let now = self.work.ambient.now();
         let mut tx = self.work.db.begin(self.work.scope).await?;
         let schedule = schedules::load(&mut tx, self.work.connection).await?;
@@ -334,6 +354,7 @@ impl Fetch<'_> {
             .collect();
         ledger::postpone(&mut tx, &postponed, now).await?;
         self.count(&mut tx, 0).await?;
+        progressed(&mut tx, self.task(), self.work.connection).await?;
         tx.announce("progress").await?;
         Ok(tx.commit().await?)
     }

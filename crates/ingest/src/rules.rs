@@ -48,6 +48,17 @@ pub(crate) const LOOK_LIVES: time::Duration = time::Duration::minutes(2);
 
 /// The kinds of jobs that ingestion sends to itself; their subject is a connection.
 pub mod task {
+    use kernel::RunKind;
+
+    /// The listing of a run of this kind.
+    pub(crate) const fn of(kind: RunKind) -> &'static str {
+        match kind {
+            RunKind::Poll => POLL,
+            RunKind::Backfill => BACKFILL,
+            RunKind::Sweep => SWEEP,
+        }
+    }
+
     /// One poll.
     pub const POLL: &str = "poll";
     /// Steps of the backfill.

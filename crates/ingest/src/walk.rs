@@ -13,10 +13,10 @@ use time::OffsetDateTime;
 
 use crate::{
     IngestError, Work,
-    begin::wake_transcripts,
+    begin::{progressed, wake_transcripts},
     keep::{self, Rules},
     progress,
-    rules::{SLICE, SWEEP_BACK, WINDOW_MOST},
+    rules::{SLICE, SWEEP_BACK, WINDOW_MOST, task},
     schedule,
     store::{runs, schedules},
     window::{Order, Window},
@@ -232,6 +232,7 @@ impl Walk {
         }
         self.advance(tx, window, page, ambient).await?;
         wake_transcripts(tx, self.connection, self.kind).await?;
+        progressed(tx, task::of(self.kind), self.connection).await?;
         Ok(true)
     }
 

@@ -14,7 +14,7 @@ mod tend;
 pub use dead::{DeadLetter, MOST_LETTERS, discard, list, retry, retry_all, show};
 pub use error::QueueError;
 pub use job::{Job, Lane, NewJob, Unreadable};
-pub use send::{cancel, enqueue, spoken_for};
+pub use send::{cancel, enqueue, progressed, spoken_for};
 pub use settle::{Settled, Verdict, backoff, bury, settle};
 pub use tend::{
     Counts, LaneCounts, counts, due_in, farewell, hand_back, heartbeat, last_heartbeat, setup, taken, tidy,

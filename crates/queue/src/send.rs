@@ -64,6 +64,20 @@ pub async fn spoken_for(
     Ok(found.into_iter().collect())
 }
 
+/// Notes that the running job with this key, of the transaction's organization, got somewhere: should its worker die now,
+/// it counts as the first death.
+///
+/// # Errors
+/// When the database fails.
+pub async fn progressed(conn: &mut PgConnection, key: &str) -> Result<(), QueueError> {
+    sqlx::query("select soundpost_job_progressed($1)")
+        .bind(key)
+        .execute(conn)
+        .await
+        .map(|_| ())
+        .map_err(QueueError::while_doing("noting the progress of a job"))
+}
+
 /// Ends the waiting jobs about `subject`, a thing of the transaction's organization, and says how many.
 ///
 /// One that runs goes on to the end of its attempt, but never starts again, and its key is free at once.

@@ -1,0 +1,53 @@
+-- A long job whose worker dies again and again, but which gets further each time, is not a poison job: a backfill must
+-- survive any number of restarts. What works on a job says so (mark sp.progress in its metadata) in the transaction that
+-- commits a step; a death after that counts as the first.
+
+create function soundpost_job_progressed(p_key text) returns void
+    language sql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+    update apalis.jobs set metadata = metadata || hstore('sp.progress', 'yes')
+    where metadata -> 'sp.organization' = soundpost_organization()::text and metadata -> 'sp.key' = p_key
+        and status in ('Queued', 'Running') and metadata ? 'sp.key' and not metadata ? 'sp.cancelled'
+        and not metadata ? 'sp.progress'
+$$;
+revoke execute on function soundpost_job_progressed(text) from public;
+grant execute on function soundpost_job_progressed(text) to soundpost_app;
+
+create or replace function soundpost_guard_job() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+    settled boolean := current_setting('soundpost.settling', true) = 'on';
+    deaths  integer;
+begin
+    new.metadata := coalesce(new.metadata, ''::hstore);
+    if new.status = 'Pending' and settled is not true then
+        -- apalis takes it from a worker that is gone. The attempt counts, and the death does.
+        -- What got somewhere before it died starts counting anew: it is long, not poisonous.
+        if new.metadata ? 'sp.progress' then
+            new.metadata := delete(delete(new.metadata, 'sp.progress'), 'sp.deaths');
+            new.attempts := 0;
+        end if;
+        deaths := coalesce((new.metadata -> 'sp.deaths')::integer, 0) + 1;
+        new.metadata := new.metadata || hstore('sp.deaths', deaths::text);
+        new.run_at := greatest(new.run_at, now() + make_interval(secs => random() * 10 * (deaths - 1)));
+        if deaths >= 3 or new.attempts >= new.max_attempts then
+            new.status := 'Killed';
+            new.last_result := jsonb_build_object('code', 'worker_died');
+        end if;
+    elsif new.status = 'Failed' then
+        -- apalis would start a failed job again at once.
+        new.status := 'Killed';
+    end if;
+    if new.metadata ? 'sp.cancelled' and new.status in ('Pending', 'Killed') then
+        new.status := 'Killed';
+        new.last_result := jsonb_build_object('code', 'cancelled');
+    elsif new.status = 'Killed' then
+        perform soundpost_bury_job(new);
+    end if;
+    if new.status = 'Killed' then
+        new.done_at := now();
+        new.lock_by := null;
+    end if;
+    return new;
+end $$;
