@@ -1,0 +1,373 @@
+//! What is answered: as the description says, with the headers that browsers need, on every kind of answer.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use db::Events;
+use gong_sim::{Consent, NewCall};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use stories::{Answer, Browser, PASSWORD, World};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+use web::{AppState, Limits, TrustedProxies};
+
+use crate::support::{Live, Operation, dead_letter, description, operations, still_world};
+
+/// Whether a value is as a schema of the description says: types, required fields, unknown fields, enumerations.
+fn check(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let target =
+            root.pointer(reference.trim_start_matches('#')).ok_or(format!("{reference} leads nowhere"))?;
+        return check(root, target, value, at);
+    }
+    if let Some(all) = schema["allOf"].as_array() {
+        return all.iter().try_for_each(|part| check(root, part, value, at));
+    }
+    if let Some(any) = schema["oneOf"].as_array() {
+        let tried: Vec<String> = any.iter().filter_map(|part| check(root, part, value, at).err()).collect();
+        return if tried.len() < any.len() { Ok(()) } else { Err(tried.join("; or ")) };
+    }
+    let types: Vec<&str> = match &schema["type"] {
+        Value::String(one) => vec![one],
+        Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
+        _ => return Ok(()),
+    };
+    let is = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(n) if n.is_i64() || n.is_u64() => "integer",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let fits = types.contains(&is) || (is == "integer" && types.contains(&"number"));
+    if !fits {
+        return Err(format!("{at} is {is}, not {types:?}"));
+    }
+    if let Some(allowed) = schema["enum"].as_array().filter(|allowed| !allowed.contains(value)) {
+        return Err(format!("{at} is {value}, not one of {allowed:?}"));
+    }
+    if schema["format"] == "date-time"
+        && !value.is_null()
+        && !value.as_str().is_some_and(|t| t.ends_with('Z'))
+    {
+        return Err(format!("{at} is {value}, which is no time in UTC"));
+    }
+    match value {
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .try_for_each(|(n, item)| check(root, &schema["items"], item, &format!("{at}[{n}]"))),
+        Value::Object(fields) if schema["properties"].is_object() => {
+            let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+            if let Some(missing) = required.into_iter().find(|name| !fields.contains_key(*name)) {
+                return Err(format!("{at}.{missing} is missing"));
+            }
+            fields.iter().filter(|(name, _)| schema["properties"].get(name.as_str()).is_some()).try_for_each(
+                |(name, field)| check(root, &schema["properties"][name], field, &format!("{at}.{name}")),
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Somebody who walks through the whole API and compares every answer with the description.
+struct Walk {
+    description: Value,
+    operations: Vec<Operation>,
+    done: BTreeSet<String>,
+}
+
+impl Walk {
+    async fn new(world: &World) -> Self {
+        let description = description(world).await;
+        Self { operations: operations(&description), description, done: BTreeSet::new() }
+    }
+
+    fn compare(&mut self, id: &str, answer: &Answer) {
+        let operation = self.operations.iter().find(|o| o.id == id).expect("it is described");
+        let described = &self.description["paths"][&operation.path][operation.method.as_str().to_lowercase()];
+        let response = &described["responses"][answer.status.as_str()];
+        assert!(
+            response.is_object(),
+            "{id} answers {}, which is not described: {}",
+            answer.status,
+            answer.text
+        );
+        let content = response["content"].as_object();
+        let kind = answer.header("content-type").split(';').next().unwrap_or_default().to_owned();
+        match content.filter(|content| !content.is_empty()) {
+            None => assert!(answer.text.is_empty() || kind == "text/html", "{id} answers {}", answer.text),
+            Some(content) => {
+                let schema =
+                    content.get(&kind).unwrap_or_else(|| panic!("{id} answers {kind}, not {content:?}"));
+                if kind.ends_with("json") {
+                    let as_described = check(&self.description, &schema["schema"], &answer.json(), id);
+                    assert_eq!(as_described, Ok(()), "{}", answer.text);
+                }
+            }
+        }
+        if !answer.status.is_client_error() {
+            self.done.insert(id.to_owned());
+        }
+    }
+
+    async fn go(
+        &mut self,
+        browser: &Browser,
+        id: &str,
+        thing: &str,
+        body: Option<Value>,
+        status: u16,
+    ) -> Value {
+        let operation = self.operations.iter().find(|o| o.id == id).expect("it is described").clone();
+        let answer = browser.api(operation.method.clone(), &operation.address(thing), body).await;
+        assert_eq!(answer.status.as_u16(), status, "{id}: {}", answer.text);
+        self.compare(id, &answer);
+        if answer.text.is_empty() { Value::Null } else { answer.json() }
+    }
+}
+
+#[tokio::test]
+async fn api_02_every_operation_answers_as_it_is_described() {
+    let mut world = World::start().await;
+    let acme = world.organization("acme").await;
+    let mut walk = Walk::new(&world).await;
+    let (us, nothing) = (acme.browser.clone(), "7".repeat(32));
+    for title in ["One", "Two", "Three"] {
+        let started = world.sim.now() - Duration::from_secs(86_400);
+        world.sim.add_call(
+            acme.company,
+            NewCall::new().started(started).title(title).say(0, "Hello.").say(1, "Hi."),
+        );
+    }
+    walk.go(&us, "getGongConnection", "", None, 200).await;
+    walk.go(&us, "pollGong", "", None, 409).await;
+    walk.go(&us, "logIn", "", Some(json!({ "email": acme.email, "password": PASSWORD })), 200).await;
+    walk.go(&us, "logIn", "", Some(json!({ "email": acme.email, "password": "x" })), 401).await;
+    walk.go(&us, "getMe", "", None, 200).await;
+    let wrong = json!({ "current_password": "x", "new_password": "another battery staple" });
+    walk.go(&us, "changePassword", "", Some(wrong), 422).await;
+    world.sim.set_consent(Consent::Approve(acme.company));
+    walk.go(&us, "connectGong", "", Some(json!({ "history_days": 61 })), 422).await;
+    let begun = walk.go(&us, "connectGong", "", Some(json!({ "history_days": 30 })), 200).await;
+    let back = us.at_gong(begun["authorize_url"].as_str().unwrap()).await;
+    for _ in 0..2 {
+        walk.compare("gongCallback", &us.get(back.as_str()).await);
+    }
+    world.settle().await;
+    walk.go(&us, "getGongConnection", "", None, 200).await;
+    let settings =
+        json!({ "poll_every_seconds": 3600, "overlap_seconds": null, "selected_workspaces": null });
+    walk.go(&us, "changeGongConnection", "", Some(settings), 200).await;
+    walk.go(&us, "changeGongConnection", "", Some(json!({ "poll_every_seconds": 1 })), 422).await;
+    walk.go(&us, "pollGong", "", None, 202).await;
+    walk.go(&us, "startGongBackfill", "", Some(json!({ "days": 5 })), 202).await;
+    walk.go(&us, "cancelGongBackfill", "", None, 204).await;
+    walk.go(&us, "estimateGongBackfill", "", None, 200).await;
+    world.settle().await;
+    let live = Live::of_session(&us).await;
+    let data = live.text.lines().find_map(|line| line.strip_prefix("data: ")).unwrap().to_owned();
+    let schema = json!({ "$ref": "#/components/schemas/GongConnection" });
+    assert_eq!(check(&walk.description, &schema, &serde_json::from_str(&data).unwrap(), "event"), Ok(()));
+    assert!(live.text.contains("content-type: text/event-stream"), "{}", live.text);
+    walk.done.insert("watchGongConnection".to_owned());
+    let calls = walk.go(&us, "listCalls", "", None, 200).await;
+    assert_eq!(calls["items"].as_array().map(Vec::len), Some(3), "{calls}");
+    let call = calls["items"][0]["id"].as_str().unwrap().to_owned();
+    walk.go(&us, "getCall", &call, None, 200).await;
+    walk.go(&us, "getTranscript", &call, None, 200).await;
+    walk.go(&us, "getTranscript", &format!("call_{nothing}"), None, 404).await;
+    rest_of_the_walk(&mut walk, &world, &acme, &us).await;
+    let all: BTreeSet<String> = walk.operations.iter().map(|o| o.id.clone()).collect();
+    assert_eq!(walk.done, all, "every operation was done");
+    world.stop().await;
+}
+
+/// Keys, members, dead letters, an access key instead of OAuth, and the end.
+async fn rest_of_the_walk(walk: &mut Walk, world: &World, acme: &stories::Org, us: &Browser) {
+    let made = walk.go(us, "createApiKey", "", Some(json!({ "name": "k", "role": "viewer" })), 201).await;
+    walk.go(us, "listApiKeys", "", None, 200).await;
+    walk.go(us, "revokeApiKey", made["id"].as_str().unwrap_or_default(), None, 204).await;
+    let bob = json!({ "email": "bob@acme.example", "role": "viewer" });
+    let added = walk.go(us, "addMember", "", Some(bob.clone()), 201).await;
+    walk.go(us, "addMember", "", Some(bob), 409).await;
+    let bob = added["id"].as_str().unwrap_or_default();
+    walk.go(us, "changeMember", bob, Some(json!({ "role": "member" })), 204).await;
+    walk.go(us, "listMembers", "", None, 200).await;
+    walk.go(us, "removeMember", bob, None, 204).await;
+    walk.go(us, "removeMember", &acme.owner.to_string(), None, 409).await;
+    let (one, two) = (dead_letter(world, acme).await, dead_letter(world, acme).await);
+    walk.go(us, "listDeadLetters", "", None, 200).await;
+    walk.go(us, "retryDeadLetter", &one, None, 202).await;
+    walk.go(us, "retryDeadLetter", &one, None, 409).await;
+    walk.go(us, "discardDeadLetter", &two, Some(json!({ "reason": "not needed" })), 204).await;
+    walk.go(us, "disconnectGong", "", None, 204).await;
+    let (key, secret) = world.sim.access_key(acme.company).unwrap_or_default();
+    let base = world.sim.api_base(acme.company);
+    let body =
+        json!({ "access_key": key, "access_key_secret": secret, "api_base_url": base, "history_days": 3 });
+    walk.go(us, "connectGongWithKey", "", Some(body), 200).await;
+    let strange =
+        json!({ "access_key": key, "access_key_secret": secret, "api_base_url": "https://evil.example" });
+    walk.go(us, "connectGongWithKey", "", Some(strange), 422).await;
+    walk.go(us, "listActivity", "", None, 200).await;
+    let change = json!({ "current_password": PASSWORD, "new_password": "another battery staple" });
+    walk.go(us, "changePassword", "", Some(change), 204).await;
+    walk.go(us, "logOut", "", None, 204).await;
+}
+
+#[test]
+fn api_02_the_comparison_finds_what_differs() {
+    let schema = json!({
+        "type": "object", "required": ["a"],
+        "properties": { "a": { "type": ["integer", "null"] }, "b": { "type": "array", "items": { "$ref": "#/word" } } },
+    });
+    let root = json!({ "word": { "type": "string", "enum": ["x"] } });
+    let judge = |value: Value| check(&root, &schema, &value, "it").is_ok();
+    assert!(judge(json!({ "a": 1, "b": ["x"] })) && judge(json!({ "a": null })));
+    for wrong in [
+        json!({}),
+        json!([]),
+        json!({ "a": "1" }),
+        json!({ "a": 1, "b": ["y"] }),
+        json!({ "a": 1, "b": [1] }),
+    ] {
+        assert!(!judge(wrong.clone()), "{wrong}");
+    }
+}
+
+/// Serves the world once more, as if browsers reached it over https.
+async fn behind_https(world: &World) -> Browser {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let stop = CancellationToken::new();
+    let state = AppState::new(web::Parts {
+        events: Events::listen(world.db.pool().clone()),
+        db: world.db.clone(),
+        hasher: accounts::PasswordHasher::new(1),
+        connector: world.connector(world.keys.clone()),
+        ambient: world.rooms.ambient.clone(),
+        defaults: ingest::Defaults::default(),
+        public_url: Url::parse("https://soundpost.example").expect("a URL"),
+        authorize_url: Url::parse("https://app.gong.io/oauth2/authorize").expect("a URL"),
+        trusted_proxies: TrustedProxies::default(),
+        stop: stop.clone(),
+    });
+    tokio::spawn(web::serve(listener, web::router(state), Limits::default(), stop));
+    Browser::new(Url::parse(&format!("http://localhost:{port}")).expect("a URL"))
+}
+
+fn assert_headers(answer: &Answer, what: &str) {
+    let policy = answer.header("content-security-policy");
+    for needed in ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "script-src 'self'"] {
+        assert!(policy.contains(needed), "{what}: {policy}");
+    }
+    assert!(!policy.contains("unsafe") && !policy.contains('*'), "{what}: {policy}");
+    let age = answer.header("strict-transport-security").strip_prefix("max-age=").unwrap_or_default();
+    let age: u64 = age.split(';').next().unwrap_or_default().parse().unwrap_or(0);
+    assert!(age >= 31_536_000, "{what}");
+    assert_eq!(answer.header("x-content-type-options"), "nosniff", "{what}");
+    assert!(matches!(answer.header("referrer-policy"), "same-origin" | "no-referrer"), "{what}");
+    assert!(!answer.header("x-request-id").is_empty(), "{what}");
+    assert_eq!(answer.header("server"), "", "{what}: nobody needs to know");
+}
+
+async fn log_in(browser: &Browser, email: &str) -> Answer {
+    let headers = [("origin", "https://soundpost.example"), ("content-type", "application/json")];
+    let body = json!({ "email": email, "password": PASSWORD }).to_string();
+    let welcome = browser.send(Method::POST, "/api/v1/session", &headers, Some(body)).await;
+    assert_eq!(welcome.status, StatusCode::OK, "{}", welcome.text);
+    welcome
+}
+
+#[tokio::test]
+async fn uix_11_cookies_belong_to_this_host_and_are_closed_to_scripts() {
+    let world = still_world().await;
+    let acme = world.organization("acme").await;
+    let browser = behind_https(&world).await;
+    let welcome = log_in(&browser, &acme.email).await;
+    let headers = [("origin", "https://soundpost.example"), ("content-type", "application/json")];
+    let connect = browser
+        .send(Method::POST, "/api/v1/integrations/gong/connect", &headers, Some("{}".to_owned()))
+        .await;
+    assert_eq!(connect.status, StatusCode::OK, "{}", connect.text);
+    let mut names = Vec::new();
+    for set in welcome.headers.get_all("set-cookie").iter().chain(connect.headers.get_all("set-cookie")) {
+        let set = set.to_str().unwrap();
+        let (name, flags) = (set.split('=').next().unwrap(), set.split("; ").skip(1).collect::<Vec<_>>());
+        assert!(name.starts_with("__Host-"), "{set}");
+        assert!(["Path=/", "HttpOnly", "Secure"].iter().all(|flag| flags.contains(flag)), "{set}");
+        assert!(!flags.iter().any(|flag| flag.to_lowercase().starts_with("domain")), "{set}");
+        // Only the cookie of the way through Gong has to come back from there.
+        let same_site = if name.ends_with("_flow") { "SameSite=Lax" } else { "SameSite=Strict" };
+        assert!(flags.contains(&same_site), "{set}");
+        names.push(name.to_owned());
+    }
+    names.sort();
+    assert_eq!(names, ["__Host-soundpost", "__Host-soundpost_device", "__Host-soundpost_flow"]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn uix_11_every_kind_of_answer_carries_the_headers() {
+    let world = still_world().await;
+    let acme = world.organization("acme").await;
+    let browser = behind_https(&world).await;
+    let headers = [("origin", "https://soundpost.example"), ("content-type", "application/json")];
+    let welcome = log_in(&browser, &acme.email).await;
+    assert_headers(&welcome, "the login");
+    for path in [
+        "/",
+        "/calls",
+        "/settings/integrations/gong",
+        "/settings/members",
+        "/api/v1/me",
+        "/api/v1/calls",
+        "/activity",
+    ] {
+        let answer = browser.get(path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        assert_headers(&answer, path);
+        assert_eq!(answer.header("cache-control"), "no-store", "{path}");
+        assert!(
+            !answer.text.contains(" style=\"") && !answer.text.contains(" onclick="),
+            "{path}: the policy would not let it"
+        );
+    }
+    let stranger = Browser::new(browser.base.clone());
+    let static_file = stranger.get("/login").await.text;
+    let static_file = static_file.split('"').find(|part| part.starts_with("/static/")).unwrap().to_owned();
+    for (path, status) in [
+        ("/login", 200),
+        ("/", 303),
+        ("/nothing", 404),
+        ("/api/v1/nothing", 404),
+        ("/api/v1/me", 401),
+        ("/metrics", 404),
+        ("/livez", 200),
+        ("/health", 200),
+        ("/api/openapi.json", 200),
+        ("/docs/api", 200),
+        (static_file.as_str(), 200),
+        ("/api/integrations/gong/callback?code=x&state=y", 403),
+    ] {
+        let answer = stranger.get(path).await;
+        assert_eq!(answer.status.as_u16(), status, "{path}: {}", answer.text);
+        assert_headers(&answer, path);
+    }
+    let evil = [("origin", "https://evil.example")];
+    let cross = browser.send(Method::POST, "/settings/integrations/gong/disconnect", &evil, None).await;
+    assert_eq!(cross.status, StatusCode::FORBIDDEN);
+    assert_headers(&cross, "a refused form");
+    let large = browser.send(Method::POST, "/api/v1/session", &headers, Some(" ".repeat(70_000))).await;
+    assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_headers(&large, "a large body");
+    assert_eq!(
+        stranger.get("/api/integrations/gong/callback").await.header("referrer-policy"),
+        "no-referrer"
+    );
+    world.finish().await;
+}

@@ -1,0 +1,222 @@
+//! What these stories ask with: the operations of the description, people of every role, and what a database holds.
+
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use stories::{Browser, Org, PASSWORD, World, WorldOptions};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use uuid::Uuid;
+
+/// An operation as `/api/openapi.json` describes it.
+#[derive(Debug, Clone)]
+pub(crate) struct Operation {
+    pub(crate) id: String,
+    pub(crate) method: Method,
+    pub(crate) path: String,
+}
+
+impl Operation {
+    /// Whether it names a thing in its path.
+    pub(crate) fn names_a_thing(&self) -> bool {
+        self.path.contains('{')
+    }
+
+    /// Whether it is meant to change something.
+    pub(crate) fn writes(&self) -> bool {
+        self.method != Method::GET
+    }
+
+    /// The address, with a query where one is needed.
+    pub(crate) fn address(&self, thing: &str) -> String {
+        let query = if self.id == "estimateGongBackfill" { "?days=3" } else { "" };
+        format!("{}{query}", self.path.replace("{id}", thing))
+    }
+
+    /// A body that the operation understands.
+    pub(crate) fn body(&self) -> Option<Value> {
+        Some(match self.id.as_str() {
+            "logIn" => json!({ "email": "nobody@nowhere.example", "password": "not the password" }),
+            "changePassword" => {
+                json!({ "current_password": "not the password", "new_password": "another battery staple" })
+            }
+            "createApiKey" => json!({ "name": "made in a story", "role": "viewer" }),
+            "addMember" => json!({ "email": format!("{}@new.example", Uuid::new_v4()), "role": "viewer" }),
+            "changeMember" => json!({ "role": "viewer" }),
+            "discardDeadLetter" => json!({ "reason": "not needed" }),
+            "changeGongConnection" => json!({ "poll_every_seconds": 7200 }),
+            "startGongBackfill" => json!({ "days": 3 }),
+            "connectGong" => json!({ "history_days": null }),
+            "connectGongWithKey" => json!({
+                "access_key": "key", "access_key_secret": "secret", "api_base_url": "https://gong.example",
+            }),
+            _ => return None,
+        })
+    }
+}
+
+/// The description of the API.
+pub(crate) async fn description(world: &World) -> Value {
+    world.browser().get("/api/openapi.json").await.json()
+}
+
+/// Every operation of the description.
+pub(crate) fn operations(description: &Value) -> Vec<Operation> {
+    let mut all = Vec::new();
+    for (path, item) in description["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            all.push(Operation {
+                id: operation["operationId"].as_str().unwrap().to_owned(),
+                method: method.to_uppercase().parse().unwrap(),
+                path: path.clone(),
+            });
+        }
+    }
+    all
+}
+
+/// A world whose jobs nobody does.
+pub(crate) async fn still_world() -> World {
+    World::with(WorldOptions { workers: false, ..WorldOptions::default() }).await
+}
+
+/// A person who was added with a role and chose a password.
+#[derive(Debug)]
+pub(crate) struct Person {
+    pub(crate) id: String,
+    pub(crate) email: String,
+    pub(crate) browser: Browser,
+}
+
+/// Adds a person to the organization, who logs in and chooses a password.
+pub(crate) async fn person(world: &World, org: &Org, role: &str) -> Person {
+    let email = format!("{role}.{}@people.example", Uuid::new_v4().simple());
+    let added = org.browser.post("/api/v1/members", json!({ "email": email, "role": role })).await;
+    assert_eq!(added.status, 201, "{}", added.text);
+    let initial = added.json()["initial_password"].as_str().unwrap().to_owned();
+    let browser = world.browser();
+    assert_eq!(browser.log_in(&email, &initial).await.status, 200);
+    let change = json!({ "current_password": initial, "new_password": PASSWORD });
+    let changed = browser.post("/api/v1/me/password", change).await;
+    assert_eq!(changed.status, 204, "{}", changed.text);
+    Person { id: added.json()["id"].as_str().unwrap().to_owned(), email, browser }
+}
+
+/// Makes an API key: its id, its secret, and a program that has it.
+pub(crate) async fn key(by: &Browser, role: &str) -> (String, String, Browser) {
+    let made = by.post("/api/v1/api-keys", json!({ "name": "a key of a story", "role": role })).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let made = made.json();
+    let secret = made["secret"].as_str().unwrap().to_owned();
+    (made["id"].as_str().unwrap().to_owned(), secret.clone(), by.with_key(&secret))
+}
+
+/// A job of the organization that was given up; a retry goes to a lane that nobody works on.
+pub(crate) async fn dead_letter(world: &World, org: &Org) -> String {
+    let id: Uuid = sqlx::query_scalar(
+        "insert into dead_letters (job_id, organization_id, lane, kind, subject, key, priority, attempts, max_attempts, code)
+         values (gen_random_uuid()::text, $1, 'nobody', 'poll', gen_random_uuid(), gen_random_uuid()::text, 0, 3, 3, 'failed')
+         returning id",
+    )
+    .bind(org.id)
+    .fetch_one(world.db.pool())
+    .await
+    .unwrap();
+    format!("dead_{}", id.simple())
+}
+
+/// The tables of ours.
+pub(crate) async fn tables(world: &World) -> Vec<String> {
+    sqlx::query_scalar(
+        "select c.relname::text from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+         and c.relname <> '_sqlx_migrations' order by 1",
+    )
+    .fetch_all(world.db.pool())
+    .await
+    .unwrap()
+}
+
+/// A hash of every table's rows, as the superuser sees them; of one organization where it is named.
+pub(crate) async fn fingerprint(world: &World, org: Option<&Org>) -> BTreeMap<String, String> {
+    // What every request may touch: when a session or key was used last, and tries to log in.
+    const MOVING: [&str; 4] = ["sessions", "login_tries", "known_devices", "worker_heartbeats"];
+    let mut all = BTreeMap::new();
+    for table in tables(world).await.into_iter().filter(|t| !MOVING.contains(&t.as_str())) {
+        let filter = match (org, table.as_str()) {
+            (None, _) => "$1::uuid is null",
+            (Some(_), "organizations") => "r.id = $1",
+            (Some(_), "users") => {
+                "exists (select 1 from memberships m where m.user_id = r.id and m.organization_id = $1)"
+            }
+            (Some(_), _) => "r.organization_id = $1",
+        };
+        let query = format!(
+            "select coalesce(md5(string_agg(r::text, '|' order by r::text)), '') from {table} r where {filter}"
+        );
+        let hash: String = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
+            .bind(org.map(|org| org.id.uuid()))
+            .fetch_one(world.db.pool())
+            .await
+            .unwrap();
+        all.insert(table, hash);
+    }
+    all
+}
+
+/// Whether any row of any table holds this text.
+pub(crate) async fn is_stored(world: &World, text: &str) -> bool {
+    for table in tables(world).await {
+        let query = format!("select exists (select 1 from {table} r where position($1 in r::text) > 0)");
+        let found: bool = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
+            .bind(text)
+            .fetch_one(world.db.pool())
+            .await
+            .unwrap();
+        if found {
+            return true;
+        }
+    }
+    false
+}
+
+/// An open stream of live events.
+#[derive(Debug)]
+pub(crate) struct Live {
+    socket: TcpStream,
+    /// What came so far, the head included.
+    pub(crate) text: String,
+}
+
+impl Live {
+    /// Opens one with these header lines.
+    pub(crate) async fn open(browser: &Browser, header: &str) -> Self {
+        let port = browser.base.port().unwrap();
+        let mut socket = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let head = format!(
+            "GET /api/v1/integrations/gong/events HTTP/1.1\r\nhost: localhost:{port}\r\n{header}\r\n\r\n"
+        );
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut live = Self { socket, text: String::new() };
+        while !live.text.contains("\ndata:") {
+            assert!(live.read().await, "the stream ended: {}", live.text);
+        }
+        live
+    }
+
+    /// Opens one with the browser's session.
+    pub(crate) async fn of_session(browser: &Browser) -> Self {
+        Self::open(browser, &format!("cookie: soundpost={}", browser.cookie("soundpost").unwrap())).await
+    }
+
+    /// Reads what comes next; false at the end.
+    pub(crate) async fn read(&mut self) -> bool {
+        let mut buffer = [0; 8192];
+        let count = self.socket.read(&mut buffer).await.unwrap_or(0);
+        self.text.push_str(&String::from_utf8_lossy(&buffer[..count]));
+        // The last chunk is the end too.
+        count > 0 && !self.text.ends_with("\r\n0\r\n\r\n")
+    }
+}
