@@ -23,8 +23,8 @@ pub use error::{ConnectError, ConnectorError, SessionError};
 pub use escrow::Escrow;
 pub use flow::{Begun, Returned};
 pub use life::{
-    clear_error, current, disconnect, may_try_scope, note_error, note_missing_scope, pause, resume,
-    scope_regained,
+    clear_error, current, disconnect, is_connecting, may_try_scope, note_error, note_missing_scope, pause,
+    resume, scope_regained,
 };
 pub use model::{AuthKind, Connection, LastError, Workspace, reason};
 pub use reseal::{Resealed, reseal};

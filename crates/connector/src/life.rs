@@ -20,6 +20,14 @@ pub async fn current(tx: &mut Tx) -> Result<Option<Connection>, ConnectorError> 
     connections::newest(tx).await
 }
 
+/// Whether an admin is at Gong right now: nothing is connected, and a connect request is open.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_connecting(tx: &mut Tx, now: OffsetDateTime) -> Result<bool, ConnectorError> {
+    Ok(live(tx).await.is_err() && flows::any_open(tx, now).await?)
+}
+
 async fn live(tx: &mut Tx) -> Result<Connection, ConnectorError> {
     connections::newest(tx)
         .await?

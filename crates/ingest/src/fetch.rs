@@ -68,7 +68,7 @@ pub async fn fetch_transcripts(work: &Work<'_>, purpose: Purpose) -> Result<Fetc
 /// What Gong answered, or the database failed.
 pub async fn confirm(work: &Work<'_>) -> Result<Fetched, IngestError> {
     let fetch = Fetch { work, purpose: Purpose::Fresh };
-    let mut tx = work.db.begin(work.scope).await?;
+    let mut tx = work.begin().await?;
     let unconfirmed = calls::unconfirmed(&mut tx, work.connection, 100).await?;
     drop(tx);
     if unconfirmed.is_empty() {
@@ -117,7 +117,7 @@ impl Fetch<'_> {
     async fn next_batch(&self) -> Result<Batch, IngestError> {
         let now = self.work.ambient.now();
         let most = i64::try_from(self.work.defaults.transcript_batch).unwrap_or(100);
-        let mut tx = self.work.db.begin(self.work.scope).await?;
+        let mut tx = self.work.begin().await?;
         let Some(schedule) = schedules::load(&mut tx, self.work.connection).await?.filter(|s| s.active)
         else {
             return Ok(Batch::Idle(None));
@@ -158,7 +158,7 @@ impl Fetch<'_> {
     async fn turn(&self, open: &mut Vec<ledger::Open>) -> Result<Turn, IngestError> {
         let turn = self.work.gong.turn(self.purpose).await.map_err(IngestError::Gong)?;
         let ids: Vec<CallId> = open.iter().map(|call| call.id).collect();
-        let mut tx = self.work.db.begin(self.work.scope).await?;
+        let mut tx = self.work.begin().await?;
         let still = ledger::still_open(&mut tx, &ids).await?;
         open.retain(|call| still.contains(&call.id));
         Ok(turn)
@@ -269,7 +269,7 @@ impl Fetch<'_> {
             retain(&mut batch, |id| public.contains(&id));
         }
         let now = self.work.ambient.now();
-        let mut tx = self.work.db.begin(self.work.scope).await?;
+        let mut tx = self.work.begin().await?;
         let stored = ledger::store(&mut tx, &batch, if confirm { stored_at } else { now }).await?;
         if self.purpose == Purpose::Backfill {
             progress::transcripts_came(&mut tx, self.work.connection, stored).await?;
@@ -299,7 +299,7 @@ impl Fetch<'_> {
                 .list_calls(&filter, cursor.as_ref(), self.purpose)
                 .await
                 .map_err(IngestError::Gong)?;
-            let mut tx = self.work.db.begin(self.work.scope).await?;
+            let mut tx = self.work.begin().await?;
             let Some(schedule) = schedules::load(&mut tx, self.work.connection).await? else {
                 return Ok(Vec::new());
             };
@@ -320,7 +320,7 @@ impl Fetch<'_> {
             }
         }
         let gone: Vec<CallId> = rest.into_values().collect();
-        let mut tx = self.work.db.begin(self.work.scope).await?;
+        let mut tx = self.work.begin().await?;
         calls::missing(&mut tx, &gone, self.work.ambient.now()).await?;
         tx.commit().await?;
         Ok(public)
@@ -340,7 +340,7 @@ impl Fetch<'_> {
     /// What did not come waits, with growing gaps that never exceed the poll interval, and is given up after 14 days.
     async fn put_back(&self, open: &[ledger::Open], left: &Left) -> Result<(), IngestError> {
         let now = self.work.ambient.now();
-        let mut tx = self.work.db.begin(self.work.scope).await?;
+        let mut tx = self.work.begin().await?;
         let schedule = schedules::load(&mut tx, self.work.connection).await?;
         let every = schedule::every(schedule.as_ref(), self.work.defaults);
         let postponed: Vec<ledger::Postponed> = open

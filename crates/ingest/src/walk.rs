@@ -85,7 +85,7 @@ impl Walk {
     async fn open(work: &Work<'_>, kind: RunKind) -> Result<Option<Self>, IngestError> {
         let (connection, ambient) = (work.connection, work.ambient);
         let now = ambient.now();
-        let mut tx = work.db.begin(work.scope).await?;
+        let mut tx = work.begin().await?;
         let Some(schedule) = schedules::load(&mut tx, connection).await?.filter(|s| s.active) else {
             return Ok(None);
         };
@@ -174,7 +174,7 @@ impl Walk {
             }
             Err(error) => return Err(IngestError::Gong(error)),
         };
-        let mut tx = work.db.begin(work.scope).await?;
+        let mut tx = work.begin().await?;
         let alive = self.commit_page(&mut tx, window, &page, work.ambient).await?;
         tx.announce("progress").await?;
         tx.commit().await?;
@@ -183,7 +183,7 @@ impl Walk {
 
     /// Whether the run is still wanted: nothing is asked for after it was cancelled.
     async fn goes_on(&self, work: &Work<'_>) -> Result<bool, IngestError> {
-        let mut tx = work.db.begin(work.scope).await?;
+        let mut tx = work.begin().await?;
         let live = runs::live(&mut tx, self.connection, self.kind).await?;
         Ok(live.is_some_and(|run| run.id == self.run.id))
     }
@@ -318,7 +318,7 @@ impl Walk {
 
     /// The cursor died: the walk begins again.
     async fn start_again(&mut self, work: &Work<'_>, window: Window) -> Result<bool, IngestError> {
-        let mut tx = work.db.begin(work.scope).await?;
+        let mut tx = work.begin().await?;
         let step = runs::Step { requests: 1, ..runs::Step::default() };
         let alive = runs::step(&mut tx, self.run.id, &step).await?;
         let again = self.begin_again(&mut tx, window, work.ambient).await?;

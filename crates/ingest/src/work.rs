@@ -1,6 +1,6 @@
 //! What a door hands in for a slice of work.
 
-use db::Db;
+use db::{Db, DbError, Tx};
 use gong::Client;
 use kernel::{Ambient, ConnectionId, Scope};
 use tokio_util::sync::CancellationToken;
@@ -22,8 +22,20 @@ pub struct Work<'a> {
     pub defaults: &'a Defaults,
     /// Clock and randomness.
     pub ambient: &'a dyn Ambient,
+    /// The trace that the work belongs to (a `traceparent`); the jobs that it sends belong to it too.
+    pub trace: Option<&'a str>,
     /// Told when the process ends; the slice then stops after its present step.
     pub stop: &'a CancellationToken,
+}
+
+impl Work<'_> {
+    pub(crate) async fn begin(&self) -> Result<Tx, DbError> {
+        let mut tx = self.db.begin(self.scope).await?;
+        if let Some(trace) = self.trace {
+            tx.set_trace(trace.to_owned());
+        }
+        Ok(tx)
+    }
 }
 
 impl std::fmt::Debug for Work<'_> {

@@ -146,6 +146,7 @@ impl Rooms {
             gong: session.gong(),
             defaults: &self.defaults,
             ambient: &*self.ambient,
+            trace: errand.job.trace.as_deref(),
             stop: errand.stop,
         }
     }

@@ -173,7 +173,18 @@ impl GongView {
     pub(crate) async fn read(state: &AppState, tx: &mut Tx) -> Result<Self, Problem> {
         let now = state.ambient.now();
         let defaults = &state.defaults;
-        let Some(connection) = connector::current(tx).await? else { return Ok(Self::never(defaults)) };
+        let mut view = match connector::current(tx).await? {
+            Some(connection) => Self::known(state, tx, connection).await?,
+            None => Self::never(defaults),
+        };
+        if connector::is_connecting(tx, now).await? {
+            view.status = ConnectionStatus::Connecting.as_str();
+        }
+        Ok(view)
+    }
+
+    async fn known(state: &AppState, tx: &mut Tx, connection: Connection) -> Result<Self, Problem> {
+        let (now, defaults) = (state.ambient.now(), &state.defaults);
         let id = connection.id;
         let schedule = ingest::schedule(tx, id, defaults).await?;
         let backfill = ingest::backfill_progress(tx, id, now).await?;

@@ -78,6 +78,18 @@ pub(crate) async fn consume(
     Ok(done.rows_affected() == 1)
 }
 
+/// Whether somebody of the organization is on the way through Gong.
+pub(crate) async fn any_open(tx: &mut Tx, now: OffsetDateTime) -> Result<bool, ConnectorError> {
+    sqlx::query_scalar(
+        "select exists (select 1 from gong_flows where organization_id = $1 and consumed_at is null and expires_at > $2)",
+    )
+    .bind(tx.scope().organization())
+    .bind(now)
+    .fetch_one(&mut **tx)
+    .await
+    .map_err(ConnectorError::db("looking for open connect requests"))
+}
+
 /// Ends all connect requests of the organization.
 pub(crate) async fn discard(tx: &mut Tx) -> Result<(), ConnectorError> {
     sqlx::query("delete from gong_flows where organization_id = $1")

@@ -119,7 +119,11 @@ async fn connect_page(
     let redirect_uri = state.public_url.join("/api/integrations/gong/callback");
     Ok(ConnectPage {
         frame: visit.frame(person, Here::Integrations),
-        pill: ended.as_ref().map_or(never, |s| pill(s.connection.status)),
+        pill: if connector::is_connecting(tx, now).await? {
+            pill(ConnectionStatus::Connecting)
+        } else {
+            ended.as_ref().map_or(never, |s| pill(s.connection.status))
+        },
         ended: ended.map(|s| Ended {
             at: s.connection.disconnected_at.map(|at| Moment::new(at, now)),
             company: (!s.connection.workspaces.is_empty()).then(|| standing::company(&s.connection)),
