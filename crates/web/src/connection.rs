@@ -38,10 +38,7 @@ pub(crate) async fn begin(
     let detail = json!({ "history_days": history.map(Lookback::get) });
     note(&mut tx, state, person, actions::GONG_CONNECT_STARTED, None, detail).await?;
     tx.commit().await?;
-    Ok(Begun {
-        authorize_url: begun.authorize_url,
-        flow_cookie: begun.browser_secret,
-    })
+    Ok(Begun { authorize_url: begun.authorize_url, flow_cookie: begun.browser_secret })
 }
 
 /// Stores what Gong approved and begins to ingest, all at once.

@@ -10,7 +10,10 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header};
 
-use crate::{Problem, RequestContext, pages::{self, Theme}};
+use crate::{
+    Problem, RequestContext,
+    pages::{self, Theme},
+};
 
 /// How long a handler may take.
 const LONGEST: Duration = Duration::from_secs(30);
