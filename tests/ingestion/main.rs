@@ -1,1 +1,12 @@
-//! Stories of polls, backfills, transcripts, privacy and jobs.
+//! Ingestion: nothing missing, nothing doubled, nothing private, never more than the company's share.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a story that cannot go on has failed")]
+
+mod failures;
+mod listing;
+mod pace;
+mod privacy;
+mod scheduling;
+mod stopping;
+mod support;
+mod transcripts;
+mod windows;
