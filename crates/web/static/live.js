@@ -30,6 +30,9 @@
     if (region && region.textContent !== words) region.textContent = words;
   };
   const barOf = (panel) => panel.querySelector("progress[data-live=bar]");
+  // On the way to another page nothing is taken over: a reload would take the place of that navigation.
+  let leaving = 0;
+  addEventListener("beforeunload", () => { leaving = Date.now(); });
   let spoken = -1;
   const speakProgress = (panel) => {
     const bar = barOf(panel);
@@ -51,7 +54,7 @@
   const take = (html) => {
     const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("panel");
     const panel = document.getElementById("panel");
-    if (!fresh || !panel) return;
+    if (!fresh || !panel || Date.now() - leaving < 20000) return;
     if (fresh.dataset.shape === panel.dataset.shape) {
       takeNumbers(panel, fresh);
       speakProgress(panel);
