@@ -5,6 +5,7 @@
 
 mod attempt;
 mod bell;
+mod raw;
 mod worker;
 
 use std::{sync::Arc, time::Duration};
@@ -57,6 +58,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// After this time without a heartbeat a worker is gone.
+    fn gone_after(&self) -> Duration {
+        self.heartbeat.saturating_mul(u32::try_from(self.missed).unwrap_or(u32::MAX))
+    }
+
     const fn concurrency(&self, lane: Lane) -> usize {
         match lane {
             Lane::Fresh => self.fresh,
@@ -69,8 +75,8 @@ impl Settings {
 /// Why the workers ended although nobody stopped them.
 #[derive(Debug, thiserror::Error)]
 pub enum RuntimeError {
-    /// A worker's task panicked.
-    #[error("a worker panicked")]
+    /// A task of the runtime panicked.
+    #[error("a task of the runtime panicked")]
     Panicked(#[source] tokio::task::JoinError),
     /// The queue failed.
     #[error(transparent)]

@@ -1,8 +1,9 @@
 //! One attempt of one job: read, run in a task of its own, settled.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
-use queue::{Job, QueueError, Verdict};
+use apalis::prelude::Task;
+use queue::{Job, QueueError, Settled, Verdict};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
@@ -11,24 +12,35 @@ use super::Shared;
 /// How often settling is tried while the database is away.
 const SETTLE_TRIES: u32 = 30;
 
+/// A row as apalis fetched it.
+pub(super) struct Taken {
+    pub(super) id: String,
+    payload: Vec<u8>,
+    counted: i32,
+    most: i32,
+}
+
+impl Taken {
+    pub(super) fn read(task: Task<Vec<u8>>) -> Self {
+        let id = task.task_id().map(ToString::to_string).unwrap_or_default();
+        let counted = i32::try_from(task.attempt()).unwrap_or(i32::MAX);
+        let most = task.max_attempts().and_then(|most| i32::try_from(most).ok()).unwrap_or(1);
+        Self { id, payload: task.args, counted, most }
+    }
+}
+
 /// Runs the attempt and writes its verdict.
-pub(super) async fn run(shared: &Shared, id: &str, worker: &str) {
-    let job = match queue::taken(&shared.pool, id, worker).await {
-        Ok(Some(job)) => job,
-        // Cancelled or taken over since it was fetched.
-        Ok(None) => return,
-        Err(QueueError::Invalid(_)) => {
-            tracing::error!(job.id = id, "A job could not be read and is a dead letter now.");
-            queue::bury(&shared.pool, id, worker, 0, "unreadable").await.ok();
-            return;
-        }
+pub(super) async fn run(shared: &Shared, worker: &str, taken: Taken) {
+    let Taken { id, payload, counted, most } = taken;
+    let job = match Job::read(&id, &payload, counted, most, worker) {
+        Ok(job) => job,
         Err(error) => {
-            tracing::warn!(
+            tracing::error!(
                 job.id = id,
                 error = &error as &dyn std::error::Error,
-                "A job could not be read yet."
+                "A job could not be read and is a dead letter now."
             );
-            queue::hand_back(&shared.pool, worker, &[], Duration::from_secs(1)).await.ok();
+            until_written(|| queue::bury(&shared.pool, &id, worker, counted, "unreadable")).await;
             return;
         }
     };
@@ -42,9 +54,9 @@ pub(super) async fn run(shared: &Shared, id: &str, worker: &str) {
         trace.id = trace_id(&job),
     );
     let began = tokio::time::Instant::now();
-    metrics::gauge!("active_background_tasks").increment(1.0);
+    let active = Active::new();
     let verdict = attempt(shared, job.clone()).instrument(span.clone()).await;
-    metrics::gauge!("active_background_tasks").decrement(1.0);
+    drop(active);
     metrics::histogram!("soundpost_job_seconds", "kind" => job.kind.clone())
         .record(began.elapsed().as_secs_f64());
     metrics::counter!("soundpost_jobs_total", "kind" => job.kind.clone(), "verdict" => verdict.word())
@@ -73,26 +85,55 @@ async fn attempt(shared: &Shared, job: Job) -> Verdict {
 }
 
 async fn settle(shared: &Shared, job: &Job, verdict: &Verdict) {
-    for attempt in 1..=SETTLE_TRIES {
-        match queue::settle(&shared.pool, &*shared.ambient, job, verdict).await {
-            Ok(settled) => {
-                tracing::debug!(verdict = verdict.word(), code = verdict.code(), settled = ?settled, "A job was settled.");
-                return;
-            }
-            Err(error) => {
-                tracing::warn!(
-                    attempt,
-                    error = &error as &dyn std::error::Error,
-                    "A verdict could not be written yet."
-                );
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
+    let settled = until_written(|| queue::settle(&shared.pool, &*shared.ambient, job, verdict)).await;
+    let (word, code) = (verdict.word(), verdict.code());
+    match settled {
+        Some(Settled::Over) => {
+            tracing::warn!(verdict = word, code, "A job was given up, or cancelled meanwhile.")
+        }
+        Some(settled) => tracing::debug!(verdict = word, code, settled = ?settled, "A job was settled."),
+        None => {
+            tracing::error!(verdict = word, code, "A verdict could not be written; the job will run again.")
         }
     }
-    tracing::error!("A verdict could not be written; the job will run again.");
+}
+
+/// Writes until the database takes it; `None` when it does not for a long time.
+async fn until_written<F>(mut write: impl FnMut() -> F) -> Option<Settled>
+where
+    F: Future<Output = Result<Settled, QueueError>>,
+{
+    for attempt in 1..=SETTLE_TRIES {
+        match write().await {
+            Ok(settled) => return Some(settled),
+            Err(error) => tracing::warn!(
+                attempt,
+                error = &error as &dyn std::error::Error,
+                "A verdict could not be written yet."
+            ),
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    None
 }
 
 /// The trace id out of a `traceparent`, for the log.
 fn trace_id(job: &Job) -> &str {
     job.trace.as_deref().and_then(|trace| trace.split('-').nth(1)).unwrap_or_default()
+}
+
+/// Counted as active for as long as it lives, however it ends.
+struct Active;
+
+impl Active {
+    fn new() -> Self {
+        metrics::gauge!("active_background_tasks").increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        metrics::gauge!("active_background_tasks").decrement(1.0);
+    }
 }

@@ -4,7 +4,7 @@
 //! until it is pending at every poll, so a ring is never lost.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
     time::Duration,
@@ -14,13 +14,15 @@ use apalis::prelude::BoxDynError;
 use apalis_core::backend::ext::poll_strategy::{PollSnapshot, PollStrategy};
 use queue::Lane;
 use sqlx::{PgPool, postgres::PgListener};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// What apalis' trigger calls when a due job is inserted.
 const CHANNEL: &str = "apalis::job::insert";
 /// Jobs that become due are found within this time.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// A fetch that is under way may have missed the job that the bell rang for: ring once more after this time.
+const ECHO_AFTER: Duration = Duration::from_millis(30);
 
 /// The bells of all lanes.
 #[derive(Clone, Default)]
@@ -91,13 +93,25 @@ async fn listen(pool: &PgPool, bells: &Bells) -> Result<(), BoxDynError> {
                 next = next.min(wait);
             }
         }
-        let until = tokio::time::Instant::now() + next;
-        while let Ok(notified) = tokio::time::timeout_at(until, listener.recv()).await {
-            let notified = notified?;
-            let payload: serde_json::Value = serde_json::from_str(notified.payload()).unwrap_or_default();
-            if let Some(lane) = payload["job_type"].as_str().and_then(Lane::parse) {
-                bells.ring(lane);
-            }
+        ring_for_news(&mut listener, bells, Instant::now() + next).await?;
+    }
+}
+
+async fn ring_for_news(listener: &mut PgListener, bells: &Bells, until: Instant) -> Result<(), BoxDynError> {
+    let mut echo: Option<(Instant, HashSet<Lane>)> = None;
+    loop {
+        let wake = echo.as_ref().map_or(until, |(at, _)| *at);
+        let Ok(notified) = tokio::time::timeout_at(wake, listener.recv()).await else {
+            let Some((_, lanes)) = echo.take() else { return Ok(()) };
+            lanes.into_iter().for_each(|lane| bells.ring(lane));
+            continue;
+        };
+        let notified = notified?;
+        let payload: serde_json::Value = serde_json::from_str(notified.payload()).unwrap_or_default();
+        if let Some(lane) = payload["job_type"].as_str().and_then(Lane::parse) {
+            bells.ring(lane);
+            let (_, lanes) = echo.get_or_insert_with(|| (Instant::now() + ECHO_AFTER, HashSet::new()));
+            lanes.insert(lane);
         }
     }
 }

@@ -1,0 +1,11 @@
+//! Stories of the queue and its workers, with jobs that do what the story wants. The ids in their names are those of
+//! docs/GUARANTEES.md.
+
+mod dying;
+mod guards;
+mod letters;
+mod running;
+mod sending;
+mod settling;
+mod stopping;
+mod support;
