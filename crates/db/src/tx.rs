@@ -62,7 +62,7 @@ impl Db {
     /// # Errors
     /// When no connection can be had in time, or the roles do not exist (not migrated).
     pub async fn begin(&self, scope: &Scope) -> Result<Tx, DbError> {
-        let mut inner = self.pool.begin().await.map_err(DbError::while_doing("beginning a transaction"))?;
+        let mut inner = self.open().await.map_err(DbError::while_doing("beginning a transaction"))?;
         sqlx::query("select set_config('role', $1, true), set_config('soundpost.organization', $2, true)")
             .bind(APP_ROLE)
             .bind(scope.organization().uuid().to_string())
@@ -77,8 +77,7 @@ impl Db {
     /// # Errors
     /// As [`Db::begin`].
     pub async fn fleet(&self) -> Result<FleetTx, DbError> {
-        let mut inner =
-            self.pool.begin().await.map_err(DbError::while_doing("beginning a fleet transaction"))?;
+        let mut inner = self.open().await.map_err(DbError::while_doing("beginning a fleet transaction"))?;
         sqlx::query("select set_config('role', $1, true)")
             .bind(FLEET_ROLE)
             .execute(&mut *inner)
@@ -87,7 +86,16 @@ impl Db {
         Ok(FleetTx { inner })
     }
 
-    /// The bare pool, for what runs outside organizations: apalis, LISTEN, health checks.
+    /// Begins to the end, even when the caller is dropped meanwhile (a request whose client left, a job cut off): sqlx
+    /// returns a connection whose `begin` was under way to the pool inside that transaction, and what the next user writes
+    /// without one of its own is never committed.
+    async fn open(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let pool = self.pool.clone();
+        tokio::spawn(async move { pool.begin().await }).await.map_err(|_| sqlx::Error::WorkerCrashed)?
+    }
+
+    /// The bare pool, for what runs outside organizations: apalis, LISTEN, health checks. Never
+    /// begin a transaction on it: dropped half-way, it would poison a connection (see `open`).
     pub fn pool(&self) -> &PgPool {
         &self.pool
     }
