@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use db::Tx;
-use gong::{CallFilter, GongError, Purpose, TranscriptItem, TranscriptStream, Turn};
+use gong::{GongError, Purpose, TranscriptItem, TranscriptStream, Turn};
 use kernel::{CallId, RunKind, RunState};
 use queue::Lane;
 use time::{Duration, OffsetDateTime};
@@ -15,11 +15,10 @@ use time::{Duration, OffsetDateTime};
 use crate::{
     IngestError, Work,
     begin::{progressed, wake},
-    keep::{self, Rules},
     progress,
     rules::{CONFIRM_AFTER, GIVE_UP_AFTER, LOOK_LIVES, SLICE, task},
     schedule,
-    store::{calls, ledger, runs, schedules},
+    store::{ledger, runs, schedules},
 };
 
 /// Transcripts are written to the database when this many bytes have come, and at the end of a batch.
@@ -62,22 +61,6 @@ pub async fn fetch_transcripts(work: &Work<'_>, purpose: Purpose) -> Result<Fetc
     }
 }
 
-/// Looks again at calls whose transcripts were stored without a later look; one batch.
-///
-/// # Errors
-/// What Gong answered, or the database failed.
-pub async fn confirm(work: &Work<'_>) -> Result<Fetched, IngestError> {
-    let fetch = Fetch { work, purpose: Purpose::Fresh };
-    let mut tx = work.begin().await?;
-    let unconfirmed = calls::unconfirmed(&mut tx, work.connection, 100).await?;
-    drop(tx);
-    if unconfirmed.is_empty() {
-        return Ok(Fetched::Idle(None));
-    }
-    fetch.look(&unconfirmed).await?;
-    Ok(Fetched::More)
-}
-
 enum Batch {
     Ask { open: Vec<ledger::Open>, confirm: bool },
     Idle(Option<OffsetDateTime>),
@@ -86,9 +69,9 @@ enum Batch {
 /// Calls that were asked for and have not come, and why.
 type Left = HashMap<CallId, &'static str>;
 
-struct Fetch<'a> {
-    work: &'a Work<'a>,
-    purpose: Purpose,
+pub(crate) struct Fetch<'a> {
+    pub(crate) work: &'a Work<'a>,
+    pub(crate) purpose: Purpose,
 }
 
 impl Fetch<'_> {
@@ -106,7 +89,7 @@ impl Fetch<'_> {
         }
     }
 
-    const fn lane(&self) -> i16 {
+    pub(crate) const fn lane(&self) -> i16 {
         match self.purpose {
             Purpose::Fresh => 0,
             Purpose::Backfill => 1,
@@ -281,59 +264,6 @@ impl Fetch<'_> {
         tx.announce("progress").await?;
         tx.commit().await?;
         metrics::counter!("soundpost_transcripts_stored_total").increment(stored.unsigned_abs());
-        Ok(())
-    }
-
-    /// Takes a new look at calls; purges those that are private now. Says which are public.
-    async fn look(&self, came: &[(CallId, String)]) -> Result<Vec<CallId>, IngestError> {
-        let mut rest: HashMap<&str, CallId> =
-            came.iter().map(|(id, gong_id)| (gong_id.as_str(), *id)).collect();
-        let ids: Vec<String> = came.iter().map(|(_, gong_id)| gong_id.clone()).collect();
-        let filter = CallFilter::ids(ids).map_err(|_| IngestError::Damaged { what: "a batch of ids" })?;
-        let mut cursor = None;
-        let mut public = Vec::new();
-        loop {
-            let page = self
-                .work
-                .gong
-                .list_calls(&filter, cursor.as_ref(), self.purpose)
-                .await
-                .map_err(IngestError::Gong)?;
-            let mut tx = self.work.begin().await?;
-            let Some(schedule) = schedules::load(&mut tx, self.work.connection).await? else {
-                return Ok(Vec::new());
-            };
-            let rules = Rules { floor: schedule.import_floor, workspaces: schedule.selected_workspaces };
-            let sorted = keep::sort(&page, &rules);
-            let kept =
-                keep::keep(&mut tx, self.work.connection, &sorted, self.lane(), self.work.ambient).await?;
-            self.count(&mut tx, kept.hidden_new).await?;
-            tx.commit().await?;
-            public.extend(sorted.public.iter().filter_map(|call| rest.remove(call.id.as_str())));
-            let seen = page.calls.iter().map(|call| call.id.as_str());
-            for id in seen.chain(sorted.hidden.iter().map(|(id, _)| id.as_str())) {
-                rest.remove(id);
-            }
-            match page.next.filter(|next| cursor.as_ref() != Some(next)) {
-                Some(next) => cursor = Some(next),
-                None => break,
-            }
-        }
-        let gone: Vec<CallId> = rest.into_values().collect();
-        let mut tx = self.work.begin().await?;
-        calls::missing(&mut tx, &gone, self.work.ambient.now()).await?;
-        tx.commit().await?;
-        Ok(public)
-    }
-
-    /// Counts a request of a backfill, and calls that turned out to be private.
-    async fn count(&self, tx: &mut Tx, skipped_private: i64) -> Result<(), IngestError> {
-        if self.purpose == Purpose::Backfill
-            && let Some(run) = runs::live(tx, self.work.connection, RunKind::Backfill).await?
-        {
-            runs::step(tx, run.id, &runs::Step { requests: 1, skipped_private, ..runs::Step::default() })
-                .await?;
-        }
         Ok(())
     }
 

@@ -11,6 +11,7 @@ mod explain;
 mod fetch;
 pub mod fleet;
 mod keep;
+mod look;
 mod pace;
 mod progress;
 mod rules;
@@ -29,7 +30,8 @@ pub use calls::{
 };
 pub use error::IngestError;
 pub use explain::{Explanation, explain};
-pub use fetch::{Fetched, Fetching, confirm, fetch_transcripts};
+pub use fetch::{Fetched, Fetching, fetch_transcripts};
+pub use look::confirm;
 pub use progress::{Estimate, Progress, RunLine, backfill_progress, estimate, recent_runs};
 pub use rules::{Defaults, task};
 pub use schedule::{Schedule, ScheduleChange, change_schedule, next_slot, schedule};
