@@ -57,11 +57,18 @@ pub struct Process {
     runtime: Runtime,
     /// Its connector.
     pub connector: Connector,
+    /// Its gates; a pool of database connections dies with the runtime that it was used in.
+    pub gates: ingest::Gates,
 }
 
 impl Process {
     /// Starts one on the database at `url`.
-    pub(crate) async fn start(desk: Desk, url: String, keys: Arc<KeyRing>) -> Self {
+    pub(crate) async fn start(
+        desk: Desk,
+        url: String,
+        keys: Arc<KeyRing>,
+        defaults: ingest::Defaults,
+    ) -> Self {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -69,10 +76,11 @@ impl Process {
             .expect("a runtime can be made");
         let made = runtime.spawn(async move {
             let db = Db::connect(&url, 8).await.expect("the database answers");
-            desk.connector(db, keys)
+            let gates = ingest::Gates::new(db.clone(), desk.ambient.clone(), defaults);
+            (desk.connector(db, keys), gates)
         });
-        let connector = made.await.expect("a connector");
-        Self { runtime, connector }
+        let (connector, gates) = made.await.expect("a connector");
+        Self { runtime, connector, gates }
     }
 
     /// Runs something in that process.

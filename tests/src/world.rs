@@ -185,7 +185,8 @@ impl World {
     /// # Panics
     /// When it cannot be started.
     pub async fn process(&self, keys: Arc<KeyRing>) -> Process {
-        Process::start(self.desk.clone(), self.database.url.clone(), keys).await
+        let defaults = self.options.defaults.clone();
+        Process::start(self.desk.clone(), self.database.url.clone(), keys, defaults).await
     }
 
     /// Lets time pass on every clock, and does nothing else.

@@ -27,7 +27,7 @@ async fn due(world: &World) -> Vec<Org> {
 async fn begin_refreshes(world: &World, process: &Process, orgs: &[Org]) {
     for org in orgs {
         let (scope, id) = (Scope::job(org.id), connection(world, org).await.id);
-        let (connector, gate) = (process.connector.clone(), world.rooms.gates.of(&scope, id));
+        let (connector, gate) = (process.connector.clone(), process.gates.of(&scope, id));
         process.spawn(async move { connector.session(&scope, gate, None).await.map(drop) });
     }
 }

@@ -9,7 +9,8 @@ use serde_json::json;
 use stories::{PASSWORD, World};
 
 use crate::support::{
-    MINUTE, api_requests, connection, in_escrow, make_due, record, still_world, titles, token_requests,
+    MINUTE, api_requests, connection, in_escrow, make_due, record, set_next_slot, still_world, titles,
+    token_requests,
 };
 
 const GONG: &str = "/api/v1/integrations/gong";
@@ -61,6 +62,7 @@ async fn tok_34_a_refresh_that_races_a_disconnect_leaves_no_credential() {
     for round in 0..50_u64 {
         world.connect(&acme, None).await;
         make_due(&world, &acme).await;
+        set_next_slot(&world, -60.0).await;
         let (scope, id) = (Scope::job(acme.id), connection(&world, &acme).await.id);
         let (connector, gate) = (world.rooms.connector.clone(), world.rooms.gates.of(&scope, id));
         let refresh = tokio::spawn(async move { connector.refresh_if_due(&scope, id, gate).await });
@@ -74,6 +76,24 @@ async fn tok_34_a_refresh_that_races_a_disconnect_leaves_no_credential() {
     assert_eq!(in_escrow(&world), 0, "nor an answer of Gong's");
     assert!(token_requests(&world) > 60, "they did race: {}", token_requests(&world));
     assert_eq!(world.rooms.connector.replay_escrow().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn tok_34_a_refresh_that_waits_for_its_turn_asks_nothing_after_a_disconnect() {
+    let world = still_world().await;
+    let acme = world.organization("acme").await;
+    world.connect(&acme, None).await;
+    make_due(&world, &acme).await;
+    set_next_slot(&world, 1.5).await;
+    let before = token_requests(&world);
+    let (scope, id) = (Scope::job(acme.id), connection(&world, &acme).await.id);
+    let (connector, gate) = (world.rooms.connector.clone(), world.rooms.gates.of(&scope, id));
+    let refresh = tokio::spawn(async move { connector.refresh_if_due(&scope, id, gate).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(acme.api.delete(GONG).await.status, StatusCode::NO_CONTENT);
+    refresh.await.unwrap().unwrap();
+    assert_eq!(token_requests(&world), before);
+    assert_eq!(world.number("select count(*) from gong_credentials").await, 0);
 }
 
 #[tokio::test]

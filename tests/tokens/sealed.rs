@@ -181,7 +181,7 @@ async fn tok_26_keys_are_changed_online_and_a_killed_change_goes_on() {
     let held = world.sim.fault(Rule::always(Endpoint::Token, What::HoldAnswer));
     let refreshing = world.process(both.clone()).await;
     let (scope, id) = (kernel::Scope::job(orgs[4].id), connection(&world, &orgs[4]).await.id);
-    let (by, gate) = (refreshing.connector.clone(), world.rooms.gates.of(&scope, id));
+    let (by, gate) = (refreshing.connector.clone(), refreshing.gates.of(&scope, id));
     let task = refreshing.spawn(async move { by.refresh_if_due(&scope, id, gate).await.map(drop) });
     until("the refresh is under way", || world.sim.fault_hits(held) == 1).await;
     let rest = connector::reseal(&other).await.unwrap();

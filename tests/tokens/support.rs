@@ -51,6 +51,12 @@ pub(crate) async fn make_due(world: &World, org: &Org) {
     .unwrap();
 }
 
+/// Sets when the next request of each company may leave, in seconds from now.
+pub(crate) async fn set_next_slot(world: &World, seconds: f64) {
+    let query = "update gong_budgets set next_slot_at = clock_timestamp() + make_interval(secs => $1)";
+    sqlx::query(query).bind(seconds).execute(world.db.pool()).await.unwrap();
+}
+
 /// Does now what would happen once every lease has run out: thirty seconds of the database's time.
 pub(crate) async fn let_leases_end(world: &World) {
     sqlx::query("update gong_credentials set lease_until = clock_timestamp() where lease_until is not null")

@@ -139,11 +139,22 @@ impl Connector {
         };
         // The token endpoint is not the API, but a company's requests keep one pace. A hold does not stop a refresh.
         let _ = tokio::time::timeout(Duration::from_secs(5), gate.pass(Purpose::Fresh)).await;
+        if !self.stands(&scope, place).await? {
+            // Somebody disconnected or connected anew while we waited.
+            return Ok(Outcome::Newer);
+        }
         match self.parts.oauth.refresh(&refresh_token).await {
             Ok(granted) => self.keep(&scope, place, &granted, &refresh_token).await,
             Err(error) if error.is_invalid_grant() => self.refused_grant(&scope, place).await,
             Err(error) => self.failed(&scope, place, old, Some(&error)).await,
         }
+    }
+
+    /// Whether the generation that is to be replaced is still the stored one.
+    async fn stands(&self, scope: &Scope, place: Place) -> Result<bool, ConnectorError> {
+        let mut tx = self.parts.db.begin(scope).await?;
+        let stored = credentials::load(&mut tx, place.connection).await?;
+        Ok(stored.is_some_and(|c| c.generation == place.generation && c.dead_since.is_none()))
     }
 
     /// Escrow first, then the database; a database that fails leaves the answer in escrow for the next try.
