@@ -319,3 +319,10 @@ impl World {
         std::fs::remove_dir_all(&self.escrow).ok();
     }
 }
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        std::fs::remove_dir_all(&self.escrow).ok();
+    }
+}
