@@ -82,12 +82,12 @@ fn connect(app: &App, simulator: &Simulator, real: u32) -> Result<(), Fault> {
 }
 
 fn idle(database: &Database, worker: &mut Program, seconds: u32, part: &mut Part) -> Result<(), Fault> {
-    let (_, statements) = statements(database)?;
+    let statements = self::statements(database)?;
     let before = worker.usage();
     stop::sleep(Duration::from_secs(seconds.into()));
     stop::check()?;
     let after = worker.usage();
-    let (_, statements_after) = self::statements(database)?;
+    let statements_after = self::statements(database)?;
     let seconds = f64::from(seconds);
     part.at_most("CPU of the idle worker", (after.cpu - before.cpu) / seconds * 100.0, 1.0, "%");
     part.at_most(
@@ -97,28 +97,14 @@ fn idle(database: &Database, worker: &mut Program, seconds: u32, part: &mut Part
         "",
     );
     part.at_most("peak memory of the worker", after.peak_mb, 150.0, "MB");
-    for line in top(database)?.lines() {
-        println!("    {line}");
-    }
     Ok(())
 }
 
-/// Statements of this database so far: queries alone, and with what begins and ends transactions. Ours are left out.
-fn statements(database: &Database) -> Result<(f64, f64), Fault> {
-    let of = |filter: &str| {
-        database.number(&format!(
-            "select coalesce(sum(calls), 0) from pg_stat_statements s join pg_database d on d.oid = s.dbid
-             where d.datname = current_database() and query not like '%pg_stat_statements%' {filter}"
-        ))
-    };
-    Ok((of("and query !~* '^(begin|commit|rollback|set|select set_config)'")?, of("")?))
-}
-
-fn top(database: &Database) -> Result<String, Fault> {
-    database.query(
-        "select calls || ' x ' || round(mean_exec_time::numeric, 2) || ' ms  ' || left(regexp_replace(query, '\\s+', ' ', 'g'), 90)
-         from pg_stat_statements s join pg_database d on d.oid = s.dbid where d.datname = current_database()
-         and query not like '%pg_stat_statements%' order by calls desc limit 14",
+/// Statements of this database so far, also those that only begin or end a transaction; ours are left out.
+fn statements(database: &Database) -> Result<f64, Fault> {
+    database.number(
+        "select coalesce(sum(calls), 0) from pg_stat_statements s join pg_database d on d.oid = s.dbid
+         where d.datname = current_database() and query not like '%pg_stat_statements%'",
     )
 }
 

@@ -111,6 +111,17 @@ impl Database {
         Ok(())
     }
 
+    /// The statements that took most of the server's time so far, a line each.
+    pub(super) fn costliest(&self, most: u32) -> Result<String, Fault> {
+        self.query(&format!(
+            "select format('%7s ms %6s x %7s kB of log  %s', round(total_exec_time::numeric, 0), calls, wal_bytes::bigint / 1000,
+                left(regexp_replace(query, '\\s+', ' ', 'g'), 100))
+             from pg_stat_statements s join pg_database d on d.oid = s.dbid
+             where d.datname = current_database() and query not like '%pg_stat_statements%'
+             order by total_exec_time desc limit {most}"
+        ))
+    }
+
     /// Runs one `\copy` and says how many seconds it took and how many CPU seconds psql itself.
     pub(super) fn copy(&self, words: &str) -> Result<(f64, f64), Fault> {
         let before = process::cpu_of_tree(std::process::id());

@@ -17,6 +17,8 @@ struct Run {
     peak_mb: f64,
     postgres_cpu: f64,
     copy: Copy,
+    /// Where PostgreSQL's time went.
+    statements: String,
 }
 
 /// The same rows by COPY.
@@ -63,6 +65,9 @@ pub(super) fn measure(ground: &Ground, options: &Options, part: &mut Part) -> Re
             number(copy.2)
         ),
     );
+    if let Some(last) = runs.last() {
+        part.detail("The statements that took most of PostgreSQL's time in the last run", &last.statements);
+    }
     part.told("ratio of the seconds, ingest to COPY", &number(seconds / copy.0));
     Ok(())
 }
@@ -85,13 +90,14 @@ fn once(ground: &Ground, calls: u32) -> Result<Run, Fault> {
     let seconds = database.number(&format!(
         "select extract(epoch from finished_at - '{began}') from gong_runs where kind = 'backfill'"
     ))?;
+    let statements = database.costliest(10)?;
     let stored = database.number("select count(*) from gong_transcripts")?;
     if stored < f64::from(calls) {
         return Err(Fault::new(format!("only {stored} transcripts of {calls} are stored")));
     }
     let megabytes = database.number("select sum(octet_length(body)) / 1e6 from gong_transcripts")?;
     let copy = copy(ground, &database)?;
-    Ok(Run { seconds, megabytes, cpu: usage.cpu, peak_mb: usage.peak_mb, postgres_cpu, copy })
+    Ok(Run { seconds, megabytes, cpu: usage.cpu, peak_mb: usage.peak_mb, postgres_cpu, copy, statements })
 }
 
 fn copy(ground: &Ground, database: &Database) -> Result<Copy, Fault> {

@@ -36,13 +36,14 @@ pub(super) struct Part {
     name: &'static str,
     figures: Vec<Figure>,
     notes: Vec<String>,
+    details: Vec<(String, String)>,
     /// What disturbed the measurement.
     pub(super) noise: String,
 }
 
 impl Part {
     pub(super) fn new(name: &'static str) -> Self {
-        Self { name, figures: Vec::new(), notes: Vec::new(), noise: String::new() }
+        Self { name, figures: Vec::new(), notes: Vec::new(), details: Vec::new(), noise: String::new() }
     }
 
     /// A figure that was promised to be at most `most`.
@@ -72,6 +73,11 @@ impl Part {
         self.notes.push(sentence.into());
     }
 
+    /// Lines that explain a figure.
+    pub(super) fn detail(&mut self, title: &str, lines: &str) {
+        self.details.push((title.to_owned(), lines.to_owned()));
+    }
+
     fn push(&mut self, name: &str, promise: &str, measured: &str, kept: Option<bool>) {
         let (name, promise, measured) =
             (name.to_owned(), promise.trim().to_owned(), measured.trim().to_owned());
@@ -83,6 +89,9 @@ impl Part {
         for figure in &self.figures {
             let verdict = figure.verdict().trim_matches('*');
             println!("  {:<58} {:<16} {:<24} {verdict}", figure.name, figure.promise, figure.measured);
+        }
+        for (title, lines) in &self.details {
+            println!("  {title}:\n    {}", lines.replace('\n', "\n    "));
         }
         println!("  others on this machine: {}", self.noise);
     }
@@ -96,6 +105,9 @@ impl Part {
         for figure in &self.figures {
             let Figure { name, promise, measured, .. } = figure;
             let _ = writeln!(text, "| {name} | {promise} | {measured} | {} |", figure.verdict());
+        }
+        for (title, lines) in &self.details {
+            let _ = writeln!(text, "\n{title}:\n\n```text\n{lines}\n```");
         }
         let _ = writeln!(text, "\nUsed by others on this machine meanwhile: {}.", self.noise);
         text
