@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use sqlx::{PgConnection, PgPool};
 
-use crate::{Job, Lane, QueueError};
+use crate::{Lane, QueueError};
 
 /// How many rows one sweep of [`tidy`] deletes from each table.
 const SWEEP: i64 = 5_000;
@@ -139,26 +139,6 @@ pub async fn tidy(pool: &PgPool) -> Result<u64, QueueError> {
         gone += done.rows_affected();
     }
     Ok(gone)
-}
-
-/// The job of a row that `worker` took; `None` when it is no longer this worker's.
-///
-/// # Errors
-/// When the database fails, or the row's payload is not a job.
-pub async fn taken(pool: &PgPool, id: &str, worker: &str) -> Result<Option<Job>, QueueError> {
-    let row: Option<(Vec<u8>, i32, i32)> = sqlx::query_as(
-        "select job, attempts, max_attempts from apalis.jobs
-         where id = $1 and lock_by = $2 and status in ('Queued', 'Running')",
-    )
-    .bind(id)
-    .bind(worker)
-    .fetch_optional(pool)
-    .await
-    .map_err(QueueError::while_doing("reading a job"))?;
-    let Some((payload, counted, most)) = row else { return Ok(None) };
-    Job::read(id, &payload, counted, most, worker)
-        .map(Some)
-        .map_err(|_| QueueError::Invalid("its payload cannot be read"))
 }
 
 /// Writes that the process `name` lives.
