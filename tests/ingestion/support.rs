@@ -8,10 +8,9 @@ use std::{
 
 use gong_sim::{Endpoint, GeneratorOptions};
 use jobs::{Rooms, runtime};
-use kernel::SharedAmbient;
 use serde_json::Value;
 use sqlx::{Row, types::time::OffsetDateTime};
-use stories::{Org, World, WorldOptions};
+use stories::{Org, Process, World, WorldOptions};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
@@ -173,23 +172,23 @@ pub(crate) async fn tables_with(world: &World, word: &str) -> BTreeSet<String> {
 /// Workers that are another process as far as anything but memory protection goes: threads, connections and an API
 /// budget of their own.
 pub(crate) struct Workers {
-    runtime: Option<tokio::runtime::Runtime>,
+    process: Option<Process>,
     stop: CancellationToken,
     done: tokio::sync::oneshot::Receiver<()>,
 }
 
 /// Starts them; dead ones are noticed after a second.
 pub(crate) async fn workers(world: &World, defaults: &ingest::Defaults) -> Workers {
-    let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let process = world.process(world.keys.clone()).await;
     let stop = CancellationToken::new();
     let (ended, done) = tokio::sync::oneshot::channel();
-    let (rooms, url, defaults) = (world.rooms.clone(), world.database.url.clone(), defaults.clone());
-    let told = stop.clone();
-    threads.spawn(async move {
+    let (connector, ambient) = (process.connector.clone(), world.rooms.ambient.clone());
+    let (url, defaults, told) = (world.database.url.clone(), defaults.clone(), stop.clone());
+    process.spawn(async move {
+        // A pool of connections dies with the process that it was made in.
         let db = db::Db::connect(&url, 8).await.unwrap();
-        let ambient: SharedAmbient = rooms.ambient.clone();
         let gates = ingest::Gates::new(db.clone(), ambient.clone(), defaults.clone());
-        let rooms = Rooms { db: db.clone(), gates, defaults, ..rooms };
+        let rooms = Rooms { db: db.clone(), connector, gates, defaults, ambient: ambient.clone() };
         let settings = runtime::Settings {
             fresh: 4,
             bulk: 2,
@@ -201,13 +200,13 @@ pub(crate) async fn workers(world: &World, defaults: &ingest::Defaults) -> Worke
         runtime::run(db.pool().clone(), Arc::new(rooms), settings, ambient, told).await.unwrap();
         ended.send(()).ok();
     });
-    Workers { runtime: Some(threads), stop, done }
+    Workers { process: Some(process), stop, done }
 }
 
 impl Workers {
     /// Kills them: what they were doing stops where it stands.
     pub(crate) fn kill(mut self) {
-        self.runtime.take().unwrap().shutdown_background();
+        self.process.take().unwrap().kill();
     }
 
     /// Tells them to stop, and says how long that took.
@@ -223,8 +222,8 @@ impl Workers {
 impl Drop for Workers {
     fn drop(&mut self) {
         self.stop.cancel();
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
+        if let Some(process) = self.process.take() {
+            process.kill();
         }
     }
 }

@@ -115,7 +115,7 @@ impl Database {
     pub(super) fn costliest(&self, most: u32) -> Result<String, Fault> {
         self.query(&format!(
             "select format('%7s ms %6s x %7s kB of log  %s', round(total_exec_time::numeric, 0), calls, wal_bytes::bigint / 1000,
-                left(regexp_replace(query, '\\s+', ' ', 'g'), 100))
+                left(regexp_replace(query, '\\s+', ' ', 'g'), 130))
              from pg_stat_statements s join pg_database d on d.oid = s.dbid
              where d.datname = current_database() and query not like '%pg_stat_statements%'
              order by total_exec_time desc limit {most}"
