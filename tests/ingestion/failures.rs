@@ -112,6 +112,7 @@ async fn job_11_a_discarded_letter_stays_closed_with_its_reason() {
 async fn job_11_a_refused_poll_ends_and_the_next_one_begins_anew() {
     let mut world = World::start().await;
     let acme = connected(&world, "acme", Some(7)).await;
+    without_sweeps(&world).await;
     world.sim.fault(Rule::once(Endpoint::CallsExtensive, refused()).when(When::Next(1)));
     world.pass(4 * HOUR).await;
     assert_eq!(letters(&acme).await.len(), 1);
