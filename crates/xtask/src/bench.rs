@@ -28,6 +28,8 @@ pub(crate) struct Options {
     quick: bool,
     /// How often the ingest is measured; the median counts.
     repeat: usize,
+    /// The programs were not built now.
+    built: bool,
 }
 
 type Scenario = fn(&Ground, &Options, &mut Part) -> Result<(), Fault>;
@@ -58,7 +60,7 @@ pub(crate) fn command(mut arguments: Arguments) -> Result<bool, Fault> {
         run::must(run::cargo(&workspace.root).args(["build", "--release", "--workspace", "--bins"]))?;
     }
     let ground = Ground::open(&workspace)?;
-    let options = Options { quick, repeat };
+    let options = Options { quick, repeat, built };
     let mut report = Report::new(&workspace, &ground, &options)?;
     for (name, scenario) in SCENARIOS {
         if !only.is_empty() && only.iter().all(|wanted| wanted != name) {
@@ -72,5 +74,5 @@ pub(crate) fn command(mut arguments: Arguments) -> Result<bool, Fault> {
         part.print();
         report.add(part);
     }
-    report.write(only.is_empty() && !quick)
+    report.write(quick)
 }

@@ -38,7 +38,7 @@ cargo xtask <command>
            --only STEP ...         of fmt clippy tidy deny unit stories browser docs
            --no-browser            leave out the browser tests
   bench  measures the promised figures with release programs and writes docs/BENCHMARKS.md
-           --only NAME ...         of requests pace-3 pace-default ingest fleet start pages; writes nothing
+           --only NAME ...         of requests pace-3 pace-default ingest fleet start pages
            --quick                 small counts; writes nothing
            --repeat N              how often the ingest is measured (3)
            --built                 do not build, take the release programs that are there

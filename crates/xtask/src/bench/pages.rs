@@ -13,9 +13,10 @@ use crate::http::Client;
 /// Calls as a company would have them, by SQL; one in twenty with a transcript.
 const FILL: &str = "
 insert into gong_calls (id, organization_id, connection_id, gong_call_id, title, url, started_at, duration_seconds, direction,
-    parties, search_text, transcript_state, stored_at, looked_at, created_at, lane)
+    workspace_id, parties, search_text, transcript_state, stored_at, looked_at, created_at, lane)
 select gen_random_uuid(), c.organization_id, c.id, (7000000000000000000 + n)::text, t.title,
     'https://app.gong.io/call?id=' || n, now() - n * interval '45 seconds', 600 + n % 3000, 'Conference',
+    (7000000000000000000 + n % 3)::text,
     jsonb_build_array(
         jsonb_build_object('speaker_id', '1', 'name', p.rep, 'email', lower(replace(p.rep, ' ', '.')) || '@acme.example', 'affiliation', 'internal'),
         jsonb_build_object('speaker_id', '2', 'name', p.buyer, 'email', lower(replace(p.buyer, ' ', '.')) || '@' || p.firm || '.example', 'affiliation', 'external')),

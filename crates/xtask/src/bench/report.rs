@@ -96,7 +96,7 @@ impl Part {
         println!("  others on this machine: {}", self.noise);
     }
 
-    fn page(&self) -> String {
+    fn page(&self, stamp: &str) -> String {
         let mut text = format!("## {}\n\n", self.name);
         for note in &self.notes {
             let _ = writeln!(text, "{note}");
@@ -109,7 +109,7 @@ impl Part {
         for (title, lines) in &self.details {
             let _ = writeln!(text, "\n{title}:\n\n```text\n{lines}\n```");
         }
-        let _ = writeln!(text, "\nUsed by others on this machine meanwhile: {}.", self.noise);
+        let _ = writeln!(text, "\n{stamp} Used by others on this machine meanwhile: {}.", self.noise);
         text
     }
 }
@@ -118,6 +118,8 @@ impl Part {
 pub(super) struct Report {
     root: PathBuf,
     head: String,
+    /// When, of what and how.
+    stamp: String,
     parts: Vec<Part>,
 }
 
@@ -130,46 +132,65 @@ impl Report {
         let date = run::output(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M UTC"]))?;
         let mut words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--built").collect();
         words.insert(0, "cargo xtask".to_owned());
+        let commit = format!("{}{}", commit.trim(), if dirty { " with uncommitted changes" } else { "" });
+        let programs = match options.built {
+            // They may be of any age: the commit says nothing about them.
+            true => format!("with programs that were built before (the checkout stands at {commit})"),
+            false => format!("at commit {commit}"),
+        };
+        let stamp = format!("Measured {} by `{}` {programs}.", date.trim(), words.join(" "));
         let head = format!(
-            "- Machine: {}\n- Date: {}\n- Commit: {}{}\n- Command: `{}`\n- Database: {}, with {}; everything else is its default, so that commits wait for the disk\n{}",
+            "- Machine: {}\n- Database: {}, with {}; everything else is its default, so that commits wait for the disk\n",
             machine::describe(),
-            date.trim(),
-            commit.trim(),
-            if dirty { " with uncommitted changes" } else { "" },
-            words.join(" "),
             ground.postgres(),
             ground.settings(),
-            if options.quick { "- `--quick`: small counts, not a measurement\n" } else { "" },
         );
-        Ok(Self { root: workspace.root.clone(), head, parts: Vec::new() })
+        Ok(Self { root: workspace.root.clone(), head, stamp, parts: Vec::new() })
     }
 
     pub(super) fn add(&mut self, part: Part) {
         self.parts.push(part);
     }
 
-    /// Writes the page when everything was measured in full; whether every promise was kept.
-    pub(super) fn write(&self, whole: bool) -> Result<bool, Fault> {
+    /// Writes the page, where sections that were not measured now stay as they are; nothing after a quick run. Says whether
+    /// every promise was kept.
+    pub(super) fn write(&self, quick: bool) -> Result<bool, Fault> {
         let figures = || self.parts.iter().flat_map(|part| &part.figures);
         let missed = figures().filter(|figure| figure.kept == Some(false)).count();
         println!("\n{} figures promised, {missed} missed", figures().filter(|f| f.kept.is_some()).count());
-        if whole {
+        if !quick {
             let path = self.root.join("docs/BENCHMARKS.md");
-            fs::write(&path, self.page()).doing(format!("writing {}", path.display()))?;
+            let before = fs::read_to_string(&path).unwrap_or_default();
+            fs::write(&path, self.page(&before)).doing(format!("writing {}", path.display()))?;
             println!("written to docs/BENCHMARKS.md");
         }
         Ok(missed == 0)
     }
 
-    fn page(&self) -> String {
+    fn page(&self, before: &str) -> String {
         let mut text = "# Benchmarks\n\nWritten by `cargo xtask bench`; do not edit by hand. Promises are those of the first \
             milestone. Soundpost, the simulated Gong and PostgreSQL share the cores of one machine; CPU seconds and \
             memory are those of the process named, from `/proc`.\n\n"
             .to_owned();
-        let _ = writeln!(text, "{}", self.head);
-        text.push_str(&self.parts.iter().map(Part::page).collect::<Vec<_>>().join("\n"));
+        text.push_str(&self.head);
+        for (name, _) in super::SCENARIOS {
+            let measured =
+                self.parts.iter().find(|part| part.name == name).map(|part| part.page(&self.stamp));
+            if let Some(section) = measured.or_else(|| section(before, name)) {
+                let _ = write!(text, "\n{section}");
+            }
+        }
         text
     }
+}
+
+/// The section of this name in a page, its title included.
+fn section(page: &str, name: &str) -> Option<String> {
+    let title = format!("## {name}\n");
+    let from = page.find(&title)?;
+    let rest = &page[from + title.len()..];
+    let to = rest.find("\n## ").map_or(rest.len(), |at| at + 1);
+    Some(format!("{title}{}\n", rest[..to].trim_end()))
 }
 
 /// A number with as many digits as mean something.
@@ -209,12 +230,20 @@ pub(super) fn percentile(values: &mut [f64], share: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{median, number, percentile};
+    use super::{median, number, percentile, section};
 
     #[test]
     fn numbers_are_short() {
         let texts = [0.123, 3.5, 22.0, 42.42, 150.4, 9_999.0, 10_000.0, 1_234_567.8].map(number);
         assert_eq!(texts, ["0.12", "3.50", "22", "42.4", "150", "9999", "10,000", "1,234,568"]);
+    }
+
+    #[test]
+    fn a_section_is_found_with_its_title_and_without_the_next() {
+        let page = "# Page\n\n## one\n\ntext\n\n## two\n\nmore\n";
+        assert_eq!(section(page, "one").unwrap(), "## one\n\ntext\n");
+        assert_eq!(section(page, "two").unwrap(), "## two\n\nmore\n");
+        assert_eq!(section(page, "three"), None);
     }
 
     #[test]
