@@ -1,6 +1,9 @@
 //! The control surface for other processes: JSON under `/sim/` on the app listener. Not remembered, not
 //! limited, never hit by a fault.
 //!
+//! `GET /sim/asked?company=` tells which transcripts were asked for and how crowded a company was, `GET /sim/families`
+//! which authorizations are honoured.
+//!
 //! `POST` bodies: `/sim/advance {"seconds": n}` · `/sim/fault` a `Rule` · `/sim/release {"fault": n}` ·
 //! `/sim/calls {"company": c, "count": n, "private": bool|null, "transcript_after_seconds": n}` ·
 //! `/sim/private {"company": c, "id": s, "private": bool|null}` · `/sim/title {"company", "id", "title"}` ·
@@ -53,6 +56,11 @@ fn look(world: &World, shared: &Shared, asked: &Asked) -> Result<Value, Refused>
             let text: Vec<String> = sentences(call);
             Ok(json!({ "id": id, "sentences": text }))
         }
+        "/sim/asked" => {
+            let company = named(world, asked.query("company").unwrap_or("0"))?;
+            Ok(asked_of(world, company))
+        }
+        "/sim/families" => Ok(families(world)),
         "/sim/requests" => {
             let number = |name: &str| asked.query(name).and_then(|text| text.parse::<u64>().ok());
             let limit = usize::try_from(number("limit").unwrap_or(1_000)).unwrap_or(1_000);
@@ -88,6 +96,39 @@ fn state(world: &World, shared: &Shared) -> Value {
         "companies": companies,
         "switches": world.switches,
     })
+}
+
+/// Which transcripts of a company were ever asked for and given out, how often, and how crowded it was.
+fn asked_of(world: &World, company: CompanyId) -> Value {
+    let counts: std::collections::BTreeMap<&str, u64> = world
+        .memory
+        .counts
+        .iter()
+        .filter(|((_, of), _)| *of == Some(company))
+        .map(|((endpoint, _), count)| (endpoint.word(), *count))
+        .collect();
+    let Some(memory) = world.memory.companies.get(&company) else {
+        return json!({ "asked": {}, "served": {}, "requests": counts, "rate_limited": 0,
+            "most_in_a_second": 0, "most_open_token_requests": 0 });
+    };
+    json!({
+        "asked": memory.asked,
+        "served": memory.served,
+        "requests": counts,
+        "rate_limited": memory.rate_limited,
+        "most_in_a_second": memory.max_in_second,
+        "most_open_token_requests": memory.open.most,
+    })
+}
+
+/// Every authorization: whose it is, whether its tokens are honoured, how often it rotated.
+fn families(world: &World) -> Value {
+    let rows = world.grants.families.iter().map(|(id, family)| {
+        let open = world.memory.families.get(id).map_or(0, |open| open.most);
+        json!({ "family": id, "company": family.company, "dead": family.dead, "rotations": family.rotations(),
+            "most_open_token_requests": open })
+    });
+    json!({ "families": rows.collect::<Vec<Value>>() })
 }
 
 fn expected(world: &World, company: CompanyId, with_text: bool) -> Value {

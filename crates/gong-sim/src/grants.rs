@@ -258,6 +258,11 @@ impl Grants {
 }
 
 impl Family {
+    /// How often its refresh token was replaced.
+    pub(crate) fn rotations(&self) -> u32 {
+        self.current - 1
+    }
+
     /// Whether the grant holds a scope.
     pub(crate) fn may(&self, scope: &str) -> bool {
         self.scopes.iter().any(|held| held == scope)

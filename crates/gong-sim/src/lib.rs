@@ -47,7 +47,7 @@
 //! # Control surface
 //!
 //! On the app listener, JSON: `GET /sim/state`, `/sim/expected?company=`, `/sim/requests?since=&limit=`,
-//! `/sim/summary`, `/sim/transcript?company=&id=`; `POST /sim/advance`, `/sim/fault`, `/sim/release`,
+//! `/sim/summary`, `/sim/transcript?company=&id=`, `/sim/asked?company=`, `/sim/families`; `POST /sim/advance`, `/sim/fault`, `/sim/release`,
 //! `/sim/calls`, `/sim/private`, `/sim/title`, `/sim/delete`, `/sim/revoke`, `/sim/config`, `/sim/consent`,
 //! `/sim/clear`. See the module `control` for the bodies.
 

@@ -40,6 +40,9 @@ struct Flags {
     /// Sentences of a call of --load.
     #[arg(long, default_value_t = 300)]
     load_sentences: usize,
+    /// How many requests are remembered one by one; counters stay exact beyond it.
+    #[arg(long, default_value_t = 50_000)]
+    remember: usize,
     /// No request limit.
     #[arg(long)]
     no_limit: bool,
@@ -133,6 +136,7 @@ fn config(flags: &Flags) -> Result<Config, Stopped> {
         switches,
         seed: flags.seed,
         epoch,
+        memory_cap: flags.remember,
         state: flags.state.clone(),
         ..Config::default()
     })

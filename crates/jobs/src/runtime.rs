@@ -58,6 +58,13 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// The defaults, but that a worker is gone after this time without a heartbeat.
+    pub fn taken_over_after(gone: Duration) -> Self {
+        let usual = Self::default();
+        let missed = u32::try_from(usual.missed).unwrap_or(1).max(1);
+        Self { heartbeat: gone / missed, ..usual }
+    }
+
     /// After this time without a heartbeat a worker is gone.
     fn gone_after(&self) -> Duration {
         self.heartbeat.saturating_mul(u32::try_from(self.missed).unwrap_or(u32::MAX))

@@ -26,6 +26,7 @@ pub(crate) struct Settings {
     pub(crate) token_url: Url,
     pub(crate) hosts: HostPolicy,
     pub(crate) refresh_before: Duration,
+    pub(crate) workers: jobs::runtime::Settings,
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) defaults: ingest::Defaults,
 }
@@ -108,6 +109,12 @@ fn from(v: &mut Variables) -> Option<Settings> {
         database_connections: v.number("SOUNDPOST_DATABASE_CONNECTIONS", 24, 8, 500),
         escrow_dir: v.text("SOUNDPOST_ESCROW_DIR").unwrap_or("escrow").into(),
         refresh_before: v.duration("SOUNDPOST_REFRESH_BEFORE", 300 * second, second, DAY / 2),
+        workers: jobs::runtime::Settings::taken_over_after(v.duration(
+            "SOUNDPOST_WORKER_GONE_AFTER",
+            60 * second,
+            5 * second,
+            600 * second,
+        )),
         database_url: database_url?,
         listen,
         metrics_listen,

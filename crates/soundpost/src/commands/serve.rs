@@ -36,7 +36,7 @@ pub(crate) async fn run(workers: bool) -> Result<(), Exit> {
     let http_stop = stop.clone();
     tasks.spawn(serve(listener, router, http_stop));
     if workers {
-        work::start(&house, &settings.defaults, &stop, &mut tasks);
+        work::start(&house, &settings, &stop, &mut tasks);
     }
     tracing::info!(address = %address, public.url = %settings.public_url, workers, "Serving.");
     work::until_stopped(&stop, &mut tasks).await;

@@ -24,7 +24,7 @@ pub(crate) async fn run() -> Result<(), Exit> {
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     super::serve::metrics(&settings, metrics, &stop, &mut tasks).await?;
-    start(&house, &settings.defaults, &stop, &mut tasks);
+    start(&house, &settings, &stop, &mut tasks);
     tracing::info!("Working on jobs.");
     until_stopped(&stop, &mut tasks).await;
     house.connector.drain().await;
@@ -35,7 +35,7 @@ pub(crate) async fn run() -> Result<(), Exit> {
 /// Starts workers and schedules. Answers that a crash left in escrow are stored first.
 pub(crate) fn start(
     house: &House,
-    defaults: &ingest::Defaults,
+    settings: &settings::Settings,
     stop: &CancellationToken,
     tasks: &mut JoinSet<()>,
 ) {
@@ -43,9 +43,10 @@ pub(crate) fn start(
         db: house.db.clone(),
         connector: house.connector.clone(),
         gates: house.gates.clone(),
-        defaults: defaults.clone(),
+        defaults: settings.defaults.clone(),
         ambient: house.ambient.clone(),
     };
+    let workers = settings.workers.clone();
     let stop = stop.clone();
     tasks.spawn(async move {
         if !replay_escrow(&rooms, &stop).await {
@@ -54,8 +55,7 @@ pub(crate) fn start(
         let schedules = tokio::spawn(jobs::schedule::run(rooms.clone(), stop.clone()));
         let pool = rooms.db.pool().clone();
         let ambient = rooms.ambient.clone();
-        let settings = runtime::Settings::default();
-        if let Err(error) = runtime::run(pool, Arc::new(rooms), settings, ambient, stop.clone()).await {
+        if let Err(error) = runtime::run(pool, Arc::new(rooms), workers, ambient, stop.clone()).await {
             tracing::error!(error = &error as &dyn std::error::Error, "The workers ended.");
             stop.cancel();
         }
