@@ -46,6 +46,7 @@ impl Desk {
             hosts: HostPolicy::parse(&hosts()).expect("host patterns"),
             escrow: Escrow::open(&self.escrow).expect("an escrow folder"),
             ambient: self.ambient.clone(),
+            witness: Arc::new(jobs::Chronicle::new(self.ambient.clone())),
             refresh_before: Duration::from_secs(300),
         })
     }

@@ -4,6 +4,7 @@
 mod access_key;
 mod addresses;
 mod canaries;
+mod chronicle;
 mod connecting;
 mod crashes;
 mod ending;

@@ -134,6 +134,8 @@ async fn a_company_is_learned_from_its_calls_when_gong_does_not_name_it() {
         (&"paused".into(), &"company_linked_elsewhere".into()),
         "{status}"
     );
+    let told = "select count(*) from audit_log where action = 'gong.paused' and actor_kind = 'job' and detail->>'reason' = 'company_linked_elsewhere'";
+    assert_eq!(world.number(told).await, 1, "and the activity says so");
     let left = world.number("select count(*) from gong_company_claims c join gong_connections k on k.id = c.connection_id where k.status = 'paused'");
     assert_eq!(left.await, 0, "it keeps no part of the company");
     let before = titles(&acme).await.len();

@@ -42,6 +42,7 @@ actions! {
     GONG_CONNECTED = "gong.connected", "connected Gong";
     GONG_SETTINGS_CHANGED = "gong.settings_changed", "changed the settings of the Gong connection";
     GONG_PAUSED = "gong.paused", "paused the Gong connection";
+    GONG_QUARANTINED = "gong.quarantined", "stopped the Gong connection because what is stored of it cannot be trusted";
     GONG_RESUMED = "gong.resumed", "resumed the Gong connection";
     GONG_RECONNECT_REQUIRED = "gong.reconnect_required", "found that Gong has to be connected again";
     GONG_POLL_REQUESTED = "gong.poll_requested", "asked for new calls at once";

@@ -18,6 +18,9 @@ pub enum ConnectorError {
     /// A job could not be queued or cancelled.
     #[error("the jobs of a connection could not be changed")]
     Queue(#[from] queue::QueueError),
+    /// What happened could not be written down for people.
+    #[error("what happened to a connection could not be written down")]
+    Witness(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// There is no live connection.
     #[error("Gong is not connected")]
     NotConnected,
@@ -30,6 +33,7 @@ impl ConnectorError {
             Self::Db(error) => error.code(),
             Self::Damaged { .. } => "stored_state_damaged",
             Self::Queue(_) => "queue_failure",
+            Self::Witness(_) => "witness_failure",
             Self::NotConnected => "not_connected",
         }
     }

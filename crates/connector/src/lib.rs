@@ -15,6 +15,7 @@ mod reseal;
 mod sealing;
 mod session;
 mod store;
+mod witness;
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,12 +24,13 @@ pub use error::{ConnectError, ConnectorError, SessionError};
 pub use escrow::Escrow;
 pub use flow::{Begun, Returned};
 pub use life::{
-    clear_error, current, disconnect, is_connecting, may_try_scope, note_error, note_missing_scope, pause,
+    clear_error, current, disconnect, end_pause, is_connecting, may_try_scope, note_error, note_missing_scope, pause,
     resume, scope_regained,
 };
 pub use model::{AuthKind, Connection, LastError, Workspace, reason};
 pub use reseal::{Resealed, reseal};
 pub use session::Session;
+pub use witness::{Event, Witness};
 
 use db::Db;
 use gong::HostPolicy;
@@ -53,6 +55,8 @@ pub struct Parts {
     pub escrow: Escrow,
     /// Clock and randomness.
     pub ambient: SharedAmbient,
+    /// Who is told what happens to connections without a person.
+    pub witness: Arc<dyn Witness>,
     /// How long before its end a token is replaced.
     pub refresh_before: Duration,
 }

@@ -69,6 +69,20 @@ pub async fn resume(tx: &mut Tx, now: OffsetDateTime) -> Result<Connection, Conn
     live(tx).await
 }
 
+/// Ends a pause whose time is over; false when there is none (any more).
+///
+/// # Errors
+/// When the database fails.
+pub async fn end_pause(tx: &mut Tx, now: OffsetDateTime) -> Result<bool, ConnectorError> {
+    connections::lock(tx).await?;
+    let Ok(before) = live(tx).await else { return Ok(false) };
+    let over = before.status == ConnectionStatus::Paused && before.paused_until.is_some_and(|end| end <= now);
+    if over {
+        resume(tx, now).await?;
+    }
+    Ok(over)
+}
+
 /// Ends the connection: its secrets are deleted, the Gong company is free for others, open connect requests end.
 /// `None` when nothing was connected.
 ///

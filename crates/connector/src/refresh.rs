@@ -29,7 +29,9 @@ const GIVE_UP_AFTER: time::Duration = time::Duration::days(4);
 /// How a refresh ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// A newer token is stored, by us or by somebody else.
+    /// A newer token is stored, and we got it.
+    Replaced,
+    /// A newer token is stored, by somebody else.
     Newer,
     /// Another process is at it.
     InProgress,
@@ -126,7 +128,7 @@ impl Connector {
         gate: Arc<dyn Gate>,
     ) -> Result<Outcome, ConnectorError> {
         if self.replay_waiting(&scope, place).await? {
-            return Ok(Outcome::Newer);
+            return Ok(Outcome::Replaced);
         }
         let sealed = old.refresh_sealed.as_deref().unwrap_or_default();
         let refresh_token = match self.parts.keys.open(&place.refresh(), &old.key_id, sealed) {
@@ -179,7 +181,7 @@ impl Connector {
         metrics::counter!("soundpost_token_refreshes_total", "result" => "rotated").increment(1);
         tracing::info!(organization.id = %place.organization, connection.id = %place.connection, stored,
             "The access token was replaced.");
-        Ok(Outcome::Newer)
+        Ok(Outcome::Replaced)
     }
 
     pub(crate) async fn store_grant(
@@ -218,11 +220,11 @@ impl Connector {
     /// `invalid_grant`: the stored row is read again before anybody is told.
     async fn refused_grant(&self, scope: &Scope, place: Place) -> Result<Outcome, ConnectorError> {
         let now = self.parts.ambient.now();
-        let mut tx = self.parts.db.begin(scope).await?;
+        let mut tx = self.parts.db.begin(&Scope::job(scope.organization())).await?;
         if !credentials::bury(&mut tx, place.connection, place.generation, now).await? {
             return Ok(Outcome::Newer);
         }
-        life::require_reconnect(&mut tx, place.connection, reason::AUTHORIZATION_REVOKED, now).await?;
+        self.require_reconnect(&mut tx, place.connection, reason::AUTHORIZATION_REVOKED).await?;
         tx.commit().await?;
         metrics::counter!("soundpost_token_refreshes_total", "result" => "refused").increment(1);
         tracing::error!(organization.id = %place.organization, connection.id = %place.connection,
@@ -240,12 +242,12 @@ impl Connector {
     ) -> Result<Outcome, ConnectorError> {
         let now = self.parts.ambient.now();
         let retry_at = now + self.pause_after(old.refresh_failures, error);
-        let mut tx = self.parts.db.begin(scope).await?;
+        let mut tx = self.parts.db.begin(&Scope::job(scope.organization())).await?;
         credentials::postpone(&mut tx, place.connection, place.generation, self.process, retry_at).await?;
         let code = error_code(error);
         let expired = old.expires_at.is_some_and(|end| end <= now);
         if expired && now - old.refreshed_at > GIVE_UP_AFTER {
-            life::require_reconnect(&mut tx, place.connection, reason::REFRESH_EXHAUSTED, now).await?;
+            self.require_reconnect(&mut tx, place.connection, reason::REFRESH_EXHAUSTED).await?;
         } else {
             life::note_error(&mut tx, place.connection, code, now).await?;
         }

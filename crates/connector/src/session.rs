@@ -7,12 +7,15 @@ use kernel::{ConnectionId, ConnectionStatus, ExposeSecret, Scope, SecretString};
 use time::OffsetDateTime;
 
 use crate::{
-    Connection, Connector, ConnectorError, SessionError, life,
+    Connection, Connector, ConnectorError, Event, SessionError, life,
     model::reason,
     refresh::Outcome,
     sealing::Place,
     store::{connections, credentials},
 };
+
+/// How long a token that was got because Gong refused the one before is tried by one job alone.
+const TRIAL: time::Duration = time::Duration::seconds(5);
 
 /// Access to Gong for one organization. Holds the token; gives it to nobody but Gong's client.
 #[derive(Debug)]
@@ -50,7 +53,7 @@ impl Connector {
         let now = self.parts.ambient.now();
         if credential.refresh_due(now) {
             match self.refresh(scope, connection.id, credential.generation, gate.clone()).await {
-                Ok(Outcome::Newer | Outcome::Dead) => {
+                Ok(Outcome::Replaced | Outcome::Newer | Outcome::Dead) => {
                     let (connection, credential) = self.read(scope).await?;
                     usable(&connection)?;
                     return self.open_session(scope, connection, &credential, gate, trace).await;
@@ -81,13 +84,19 @@ impl Connector {
             self.refused(scope, connection.id).await?;
             return Err(SessionError::ReconnectRequired);
         }
+        if let Some(at) = self.on_trial(&connection, &credential) {
+            return Err(SessionError::Later { at });
+        }
         if credential.generation > stale.generation {
             return self.open_session(scope, connection, &credential, gate, trace).await;
         }
         match self.refresh(scope, connection.id, credential.generation, gate.clone()).await? {
-            Outcome::Newer => {
+            Outcome::Replaced => {
                 let (connection, credential) = self.read(scope).await?;
                 self.open_session(scope, connection, &credential, gate, trace).await
+            }
+            Outcome::Newer => {
+                Err(SessionError::Later { at: self.parts.ambient.now() + TRIAL })
             }
             Outcome::Dead => Err(SessionError::ReconnectRequired),
             Outcome::Later(at) => Err(SessionError::Later { at }),
@@ -97,19 +106,43 @@ impl Connector {
         }
     }
 
+    /// Until when a token that somebody has just got after a refusal is left to that somebody: if Gong refuses it as well,
+    /// nobody else has to find that out.
+    fn on_trial(
+        &self,
+        connection: &Connection,
+        credential: &credentials::Credential,
+    ) -> Option<OffsetDateTime> {
+        let end = credential.refreshed_at + TRIAL;
+        let refreshed = credential.refreshed_at > connection.connected_at;
+        (refreshed && end > self.parts.ambient.now()).then_some(end)
+    }
+
     /// Gong refuses even a fresh credential: an admin has to act.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn refused(&self, scope: &Scope, connection: ConnectionId) -> Result<(), ConnectorError> {
-        let mut tx = self.parts.db.begin(scope).await?;
-        if life::require_reconnect(&mut tx, connection, reason::ACCESS_REFUSED, self.parts.ambient.now())
-            .await?
-        {
+        let mut tx = self.parts.db.begin(&Scope::job(scope.organization())).await?;
+        if self.require_reconnect(&mut tx, connection, reason::ACCESS_REFUSED).await? {
             tracing::error!(organization.id = %scope.organization(), connection.id = %connection,
                 "Gong refuses this connection even with a fresh credential; an admin has to connect again.");
         }
         Ok(tx.commit().await?)
+    }
+
+    /// Marks the connection as one that an admin has to connect again; false when it already was or is gone.
+    pub(crate) async fn require_reconnect(
+        &self,
+        tx: &mut db::Tx,
+        connection: ConnectionId,
+        why: &'static str,
+    ) -> Result<bool, ConnectorError> {
+        let news = life::require_reconnect(tx, connection, why, self.parts.ambient.now()).await?;
+        if news {
+            self.parts.witness.saw(tx, connection, Event::ReconnectRequired, Some(why)).await?;
+        }
+        Ok(news)
     }
 
     async fn read(&self, scope: &Scope) -> Result<(Connection, credentials::Credential), SessionError> {
@@ -171,9 +204,12 @@ impl Connector {
         why: &'static str,
     ) -> Result<(), ConnectorError> {
         let now = self.parts.ambient.now();
-        let mut tx = self.parts.db.begin(scope).await?;
+        let mut tx = self.parts.db.begin(&Scope::job(scope.organization())).await?;
         life::pause(&mut tx, why, None, now).await?;
-        connections::set_error(&mut tx, connection, Some(why), now).await?;
+        // Several jobs may come upon it at once; it is told once.
+        if connections::set_error(&mut tx, connection, Some(why), now).await? {
+            self.parts.witness.saw(&mut tx, connection, Event::Quarantined, Some(why)).await?;
+        }
         tx.commit().await?;
         tracing::error!(security = true, organization.id = %scope.organization(), connection.id = %connection,
             code = why, "The stored state of a connection cannot be trusted; it was stopped.");

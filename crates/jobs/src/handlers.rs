@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use connector::{Connector, Session, SessionError};
+use connector::{Connector, Event, Session, SessionError, Witness};
 use db::Db;
 use gong::{GongError, Purpose};
 use ingest::{Defaults, Fetched, Fetching, Gates, IngestError, Walked, Work, task};
@@ -14,7 +14,7 @@ use queue::{Job, Verdict};
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
-use crate::runtime::Handler;
+use crate::{Chronicle, runtime::Handler};
 
 /// The kind of the job that replaces a token; its subject is a connection.
 pub const REFRESH: &str = "refresh";
@@ -220,7 +220,10 @@ impl Rooms {
         if connection.workspaces.is_empty() {
             let ids = ingest::workspace_ids(&mut tx, connection.id).await?;
             if !self.connector.learn_company(&mut tx, connection, &ids).await? {
-                connector::pause(&mut tx, connector::reason::COMPANY_LINKED_ELSEWHERE, None, now).await?;
+                let why = connector::reason::COMPANY_LINKED_ELSEWHERE;
+                connector::pause(&mut tx, why, None, now).await?;
+                let chronicle = Chronicle::new(self.ambient.clone());
+                chronicle.saw(&mut tx, connection.id, Event::Stopped, Some(why)).await?;
                 ingest::set_active(&mut tx, connection.id, false, &*self.ambient).await?;
             }
         }

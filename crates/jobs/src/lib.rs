@@ -2,8 +2,10 @@
 //!
 //! Opens rooms and lets them work. Must never hold SQL of a room, nor know `web`.
 
+mod chronicle;
 mod handlers;
 pub mod runtime;
 pub mod schedule;
 
+pub use chronicle::Chronicle;
 pub use handlers::{REFRESH, Rooms};

@@ -4,11 +4,12 @@
 
 use std::time::Duration;
 
+use connector::{Event, Witness};
 use kernel::{ConnectionId, ConnectionStatus, OrganizationId, Scope};
 use queue::{Lane, NewJob};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Rooms, handlers::REFRESH};
+use crate::{Chronicle, Rooms, handlers::REFRESH};
 
 /// How often due polls and tokens are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -143,8 +144,10 @@ pub async fn reconcile_once(rooms: &Rooms) -> Result<(), ScheduleError> {
     }
     for (organization, connection) in pauses {
         let mut tx = rooms.db.begin(&Scope::job(organization)).await?;
-        connector::resume(&mut tx, now).await?;
-        ingest::set_active(&mut tx, connection, true, &*rooms.ambient).await?;
+        if connector::end_pause(&mut tx, now).await? {
+            ingest::set_active(&mut tx, connection, true, &*rooms.ambient).await?;
+            Chronicle::new(rooms.ambient.clone()).saw(&mut tx, connection, Event::Resumed, None).await?;
+        }
         tx.commit().await?;
     }
     rooms.gates.tidy();

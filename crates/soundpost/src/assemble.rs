@@ -46,6 +46,7 @@ pub(crate) fn house(settings: &Settings) -> Result<House, Exit> {
         hosts: settings.hosts.clone(),
         escrow,
         ambient: ambient.clone(),
+        witness: Arc::new(jobs::Chronicle::new(ambient.clone())),
         refresh_before: settings.refresh_before,
     });
     let gates = ingest::Gates::new(db.clone(), ambient.clone(), settings.defaults.clone());

@@ -42,7 +42,7 @@ impl From<ConnectorError> for Problem {
                 "Gong is not connected. Connect it in the settings first.",
             ),
             ConnectorError::Db(_) | ConnectorError::Queue(_) => Self::unavailable(code, &error),
-            ConnectorError::Damaged { .. } => Self::internal(code, &error),
+            ConnectorError::Damaged { .. } | ConnectorError::Witness(_) => Self::internal(code, &error),
         }
     }
 }

@@ -57,6 +57,13 @@ pub(super) const MESSAGES: &[Message] = &[
         HOME,
     ),
     message(
+        "witness_failure",
+        "The activity could not be written down",
+        "What happened to the Gong connection could not be added to the activity, so it was not done either. It is tried again.",
+        Who::Operator,
+        HOME,
+    ),
+    message(
         "job_invalid",
         "A job was not sensible",
         "The program tried to send a job that breaks a rule; this is a mistake of ours.",
