@@ -16,6 +16,8 @@ use crate::{run, stop, tidy};
 /// How a step ended.
 pub(crate) enum Verdict {
     Passed,
+    /// Passed at the second try, for all to see.
+    Retried,
     Failed,
     Skipped(String),
 }
@@ -75,6 +77,7 @@ fn print(table: &[(&str, Duration, Verdict)]) -> bool {
     for (step, time, verdict) in table {
         let words = match verdict {
             Verdict::Passed => "ok".to_owned(),
+            Verdict::Retried => "ok, AT THE SECOND TRY".to_owned(),
             Verdict::Failed => "FAILED".to_owned(),
             Verdict::Skipped(why) => format!("SKIP: {why}"),
         };

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Bench, Verdict, verdict};
+use super::{Bench, Verdict};
 use crate::fault::{Doing, Fault};
 use crate::{install, run};
 
@@ -46,7 +46,7 @@ pub(super) fn step(bench: &mut Bench) -> Result<Verdict, Fault> {
     }
     // A browser on a busy machine is late now and then. Twice in a row is no accident.
     println!("\nThe browser tests failed; once more, to tell a slow machine from a fault.\n");
-    Ok(verdict(run::succeeds(&mut command)?))
+    Ok(if run::succeeds(&mut command)? { Verdict::Retried } else { Verdict::Failed })
 }
 
 fn tests_in(folder: &Path) -> Vec<PathBuf> {

@@ -27,7 +27,26 @@ const PROMISED: &[(&str, &[u32])] = &[
 #[derive(Debug, PartialEq, Eq)]
 struct Case {
     name: String,
-    passed: bool,
+    ended: Ended,
+}
+
+/// How a test ended. The worst of several counts for a promise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Ended {
+    Passed,
+    /// Not at the first try: nextest was allowed another one.
+    Retried,
+    Failed,
+}
+
+impl Ended {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Retried => "passed, not at the first try",
+            Self::Failed => "FAILED",
+        }
+    }
 }
 
 /// Writes the table from the reports of this run; nothing is written when a report is missing.
@@ -56,8 +75,13 @@ fn read(report: &str) -> Vec<Case> {
         let end = piece.find("</testcase>").or_else(|| piece.find("/>")).unwrap_or(piece.len());
         let (head, body) = piece.split_at(piece.find('>').unwrap_or(0).min(end));
         let Some(name) = attribute(head, "name") else { continue };
-        let failed = body[..end.saturating_sub(head.len()).min(body.len())].contains("<failure");
-        cases.push(Case { name, passed: !failed });
+        let body = &body[..end.saturating_sub(head.len()).min(body.len())];
+        let ended = match body {
+            body if body.contains("<failure") => Ended::Failed,
+            body if body.contains("<flakyFailure") => Ended::Retried,
+            _ => Ended::Passed,
+        };
+        cases.push(Case { name, ended });
     }
     cases
 }
@@ -89,11 +113,11 @@ fn ids(name: &str) -> (Vec<String>, String) {
 }
 
 fn table(cases: &[Case]) -> String {
-    let mut rows: BTreeMap<String, Vec<(String, bool)>> = BTreeMap::new();
+    let mut rows: BTreeMap<String, Vec<(String, Ended)>> = BTreeMap::new();
     for case in cases {
         let (ids, words) = ids(&case.name);
         for id in ids {
-            rows.entry(id).or_default().push((words.clone(), case.passed));
+            rows.entry(id).or_default().push((words.clone(), case.ended));
         }
     }
     let mut text = String::from(
@@ -110,11 +134,10 @@ fn table(cases: &[Case]) -> String {
             let _ = writeln!(text, "| {id} | no test yet | - |");
             continue;
         };
-        let good = tests.iter().all(|(_, passed)| *passed);
-        shown += usize::from(good);
+        let ended = tests.iter().map(|(_, ended)| *ended).max().unwrap_or(Ended::Failed);
+        shown += usize::from(ended != Ended::Failed);
         let words: Vec<&str> = tests.iter().map(|(words, _)| words.as_str()).collect();
-        let _ =
-            writeln!(text, "| {id} | {} | {} |", words.join("; "), if good { "passed" } else { "FAILED" });
+        let _ = writeln!(text, "| {id} | {} | {} |", words.join("; "), ended.words());
     }
     let _ = writeln!(text, "\n{shown} of {} shown.", promised.len());
     let beyond: Vec<&String> = rows.keys().filter(|id| !promised.contains(id)).collect();
@@ -132,17 +155,19 @@ mod tests {
     #[test]
     fn both_dialects_of_a_report_are_read() {
         let nextest = r#"<testsuite name="stories::tokens"><testcase name="connecting::tok_01_another_browser_is_refused" classname="x" time="1.0">
-            </testcase><testcase name="tok_04_once" classname="x"><failure type="test failure">boom</failure></testcase></testsuite>"#;
+            </testcase><testcase name="tok_04_once" classname="x"><failure type="test failure">boom</failure></testcase>
+            <testcase name="tok_05_late" classname="x"><flakyFailure type="test failure">slow</flakyFailure></testcase></testsuite>"#;
         let node = r#"<testcase name="UIX-06 every page &amp; state" time="0.1" classname="test"/><testcase name="UIX-01 words agree"><failure/></testcase>"#;
         let cases = [read(nextest), read(node)].concat_cases();
-        let names: Vec<(&str, bool)> = cases.iter().map(|c| (c.name.as_str(), c.passed)).collect();
+        let names: Vec<(&str, Ended)> = cases.iter().map(|c| (c.name.as_str(), c.ended)).collect();
         assert_eq!(
             names,
             [
-                ("connecting::tok_01_another_browser_is_refused", true),
-                ("tok_04_once", false),
-                ("UIX-06 every page & state", true),
-                ("UIX-01 words agree", false)
+                ("connecting::tok_01_another_browser_is_refused", Ended::Passed),
+                ("tok_04_once", Ended::Failed),
+                ("tok_05_late", Ended::Retried),
+                ("UIX-06 every page & state", Ended::Passed),
+                ("UIX-01 words agree", Ended::Failed)
             ]
         );
     }
@@ -168,11 +193,19 @@ mod tests {
 
     #[test]
     fn a_promise_without_a_test_and_a_failed_one_are_said() {
-        let case = |name: &str, passed| Case { name: name.to_owned(), passed };
-        let text = table(&[case("tok_01_a", true), case("tok_01_b", false), case("tok_02_c", true)]);
+        use Ended::{Failed, Passed, Retried};
+        let case = |name: &str, ended| Case { name: name.to_owned(), ended };
+        let text = table(&[
+            case("tok_01_a", Passed),
+            case("tok_01_b", Failed),
+            case("tok_02_c", Passed),
+            case("tok_03_d", Retried),
+            case("tok_03_e", Passed),
+        ]);
         assert!(text.contains("| TOK-01 | a; b | FAILED |"), "{text}");
         assert!(text.contains("| TOK-02 | c | passed |"), "{text}");
         assert!(text.contains("| OPS-10 | no test yet | - |"), "{text}");
-        assert!(text.contains("1 of 62 shown."), "{text}");
+        assert!(text.contains("| TOK-03 | d; e | passed, not at the first try |"), "{text}");
+        assert!(text.contains("2 of 62 shown."), "{text}");
     }
 }
