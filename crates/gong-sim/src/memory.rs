@@ -13,6 +13,8 @@ pub struct Request {
     pub sequence: u64,
     /// Arrival in microseconds of real, monotonic time since the simulator started.
     pub at_micros: u64,
+    /// When the answer was handed over, or the client gave up; `None` while open.
+    pub ended_at_micros: Option<u64>,
     /// Arrival by the simulator's clock.
     #[serde(with = "time::serde::rfc3339")]
     pub sim_time: OffsetDateTime,

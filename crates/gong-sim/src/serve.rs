@@ -231,8 +231,11 @@ impl Visit {
 
 impl Drop for Visit {
     fn drop(&mut self) {
+        let at = self.shared.micros();
+        let mut world = self.shared.lock();
+        world.memory.note(self.sequence, |request| request.ended_at_micros = Some(at));
         if self.endpoint == Endpoint::Token {
-            self.shared.lock().memory.leave_token(self.owner.company, self.owner.family);
+            world.memory.leave_token(self.owner.company, self.owner.family);
         }
     }
 }
@@ -242,6 +245,7 @@ fn remember(world: &mut World, endpoint: Endpoint, owner: Owner, asked: &Asked) 
     world.memory.arrive(Request {
         sequence: 0,
         at_micros: asked.at_micros,
+        ended_at_micros: None,
         sim_time,
         company: owner.company,
         endpoint,

@@ -1,21 +1,17 @@
 //! `cargo xtask bench`: the promised figures, measured on this machine against the simulated Gong and a PostgreSQL that
 //! forgets nothing. Prints a table and writes docs/BENCHMARKS.md. Speaks to our programs only as the outside does.
 
-mod app;
 mod fleet;
-mod ground;
 mod ingest;
-mod machine;
 mod pace;
 mod pages;
-mod process;
 mod report;
 mod requests;
-mod simulator;
 mod start;
 
 use crate::args::Arguments;
 use crate::fault::Fault;
+use crate::lab::{app, ground, machine, simulator};
 use crate::run;
 use crate::workspace::Workspace;
 use ground::Ground;
@@ -59,7 +55,7 @@ pub(crate) fn command(mut arguments: Arguments) -> Result<bool, Fault> {
     if !built {
         run::must(run::cargo(&workspace.root).args(["build", "--release", "--workspace", "--bins"]))?;
     }
-    let ground = Ground::open(&workspace)?;
+    let ground = Ground::measured(&workspace)?;
     let options = Options { quick, repeat, built };
     let mut report = Report::new(&workspace, &ground, &options)?;
     for (name, scenario) in SCENARIOS {

@@ -75,7 +75,8 @@ impl Client {
         Err(Fault::new(format!("more than ten redirects, the last to {}", without_query(&url))))
     }
 
-    fn send(&mut self, method: &str, url: &str, body: Option<&Value>) -> Result<Answer, Fault> {
+    /// A request with any method.
+    pub(crate) fn send(&mut self, method: &str, url: &str, body: Option<&Value>) -> Result<Answer, Fault> {
         let doing = || format!("{method} {}", without_query(url));
         let (authority, path) = split(url)?;
         let host = authority.split(':').next().unwrap_or(authority).to_owned();

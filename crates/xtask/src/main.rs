@@ -11,7 +11,9 @@ mod fault;
 mod guard;
 mod http;
 mod install;
+mod lab;
 mod postgres;
+mod prove;
 mod run;
 mod secret;
 mod stop;
@@ -42,6 +44,13 @@ cargo xtask <command>
            --quick                 small counts; writes nothing
            --repeat N              how often the ingest is measured (3)
            --built                 do not build, take the release programs that are there
+  prove  breaks things on purpose, checks what must stay true, and writes docs/PROOFS.md
+           --quick                 a tenth, in at most six minutes; with the programs that tests build
+           --full                  everything, in at most ninety minutes; with release programs
+           --only ID ...           of the experiments; an unknown one lists them
+           --seed N                the schedule of faults of an earlier run
+           --built                 do not build, take the programs that are there
+           --programs FOLDER       take the programs of this folder
   tidy   the rules of the house that no compiler checks
   postgres
          a private PostgreSQL for a shell: prints its URL and stays up until Ctrl-C
@@ -79,6 +88,7 @@ fn dispatch(command: &str, arguments: Arguments) -> Result<bool, Fault> {
         "demo" => demo::command(arguments),
         "test" => check::command(arguments),
         "bench" => bench::command(arguments),
+        "prove" => prove::command(arguments),
         "tidy" => tidy::command(arguments),
         "postgres" => postgres::command(arguments),
         "" | "help" | "--help" | "-h" => {

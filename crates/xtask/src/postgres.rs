@@ -54,6 +54,13 @@ impl Postgres {
         Ok((postgres, cluster::MEASURED.join(", ")))
     }
 
+    /// One to break things on: on disk but without waiting for it, for many connections, gone afterwards. With its settings.
+    pub(crate) fn for_proofs(workspace: &Workspace) -> Result<(Self, String), Fault> {
+        let binaries = binaries::find_or_install()?;
+        let postgres = cluster::start_for_proofs(&binaries, &workspace.target.join("xtask"))?;
+        Ok((postgres, cluster::PROVED.join(", ")))
+    }
+
     /// The process id above the server's.
     pub(crate) fn shell_id(&self) -> u32 {
         self.server.shell_id()

@@ -36,6 +36,12 @@ impl Visitor {
         Ok(self.client.get(&format!("{}{path}", self.url))?.good(path)?.json())
     }
 
+    /// Any other request of the JSON API; what it answers.
+    pub(crate) fn send(&mut self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, Fault> {
+        let answer = self.client.send(method, &format!("{}{path}", self.url), body)?;
+        Ok(answer.good(path)?.json())
+    }
+
     /// Connects Gong through the real redirects, unless it is connected; whether it did.
     pub(crate) fn connect(&mut self) -> Result<bool, Fault> {
         let before = self.connection()?;

@@ -40,6 +40,10 @@ pub(super) const MEASURED: [&str; 5] = [
     "shared_preload_libraries=pg_stat_statements",
 ];
 
+/// What proofs stand on: our processes die, not the machine, so nothing is lost without fsync.
+pub(super) const PROVED: [&str; 5] =
+    ["max_connections=400", "shared_buffers=128MB", "max_wal_size=2GB", "jit=off", "fsync=off"];
+
 /// A data folder that a server can run on.
 struct Cluster<'a> {
     binaries: &'a Binaries,
@@ -59,6 +63,11 @@ pub(super) fn start_for_tests(binaries: &Binaries, cache: &Path) -> Result<Postg
 /// The same on disk, with the settings that are measured.
 pub(super) fn start_for_bench(binaries: &Binaries, cache: &Path) -> Result<Postgres, Fault> {
     start_passing(binaries, cache, &std::env::temp_dir(), &MEASURED)
+}
+
+/// The same for proofs.
+pub(super) fn start_for_proofs(binaries: &Binaries, cache: &Path) -> Result<Postgres, Fault> {
+    start_passing(binaries, cache, &roomy_folder(), &PROVED)
 }
 
 fn start_passing(

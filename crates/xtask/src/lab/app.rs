@@ -1,7 +1,7 @@
 //! Soundpost in one scenario: its environment, its commands, its processes.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -18,24 +18,25 @@ use crate::http::Client;
 use crate::{postgres, run, secret, stop};
 
 /// Who logs in.
-pub(super) const PASSWORD: &str = "a bench needs no secret";
+pub(crate) const PASSWORD: &str = "a laboratory needs no secret";
 
 /// The limits that make limits invisible.
-pub(super) const UNLIMITED: [(&str, &str); 2] =
+pub(crate) const UNLIMITED: [(&str, &str); 2] =
     [("GONG_REQUESTS_PER_SECOND", "100000"), ("GONG_REQUESTS_PER_DAY", "1000000000")];
 
 /// An installation: one database, one simulated Gong, some settings.
-pub(super) struct App {
+pub(crate) struct App {
     program: PathBuf,
     folder: PathBuf,
-    environment: Vec<(String, String)>,
+    /// What every process of it is told.
+    pub(crate) environment: Vec<(String, String)>,
     /// Where its pages are while `serve` runs.
-    pub(super) url: String,
+    pub(crate) url: String,
 }
 
 impl App {
     /// Puts the environment together and migrates.
-    pub(super) fn new(
+    pub(crate) fn new(
         ground: &Ground,
         database: &Database,
         simulator: &Simulator,
@@ -64,7 +65,7 @@ impl App {
     }
 
     /// Creates an organization whose owner logs in with this address; its id.
-    pub(super) fn organization(&self, name: &str, email: &str) -> Result<String, Fault> {
+    pub(crate) fn organization(&self, name: &str, email: &str) -> Result<String, Fault> {
         let file = self.folder.join("password");
         secret::write(&file, &format!("{PASSWORD}\n"))?;
         let mut command = self.command();
@@ -81,14 +82,29 @@ impl App {
     }
 
     /// Starts a process of this installation.
-    pub(super) fn start(&self, words: &[&str]) -> Result<Program, Fault> {
+    pub(crate) fn start(&self, words: &[&str]) -> Result<Program, Fault> {
+        self.start_with(words, &self.program, &[])
+    }
+
+    /// The folder where token answers wait.
+    pub(crate) fn escrow(&self) -> PathBuf {
+        self.folder.join("escrow")
+    }
+
+    /// Starts another program file with settings of its own.
+    pub(crate) fn start_with(
+        &self,
+        words: &[&str],
+        program: &Path,
+        own: &[(String, String)],
+    ) -> Result<Program, Fault> {
         let log = self.folder.join(format!("{}-{}.log", words[0], secret::random_word(2)?));
         let file = File::create(&log).doing("creating a log of soundpost")?;
         let guarded = Guarded::start(Launch {
             name: "soundpost",
-            program: self.program.clone(),
+            program: program.to_path_buf(),
             arguments: words.iter().map(Into::into).collect(),
-            environment: self.environment.clone(),
+            environment: self.environment.iter().chain(own).cloned().collect(),
             folder: self.folder.clone(),
             user: None,
             signal: "TERM",
@@ -101,7 +117,7 @@ impl App {
     }
 
     /// Starts `serve` with these further words and waits until it is ready.
-    pub(super) fn serve(&self, words: &[&str]) -> Result<Program, Fault> {
+    pub(crate) fn serve(&self, words: &[&str]) -> Result<Program, Fault> {
         let mut program = self.start(&[&["serve"], words].concat())?;
         let ready = format!("{}/readyz", self.url);
         let end = Instant::now() + Duration::from_secs(60);
@@ -120,12 +136,12 @@ impl App {
     }
 
     /// Somebody who is logged in; `serve` must run.
-    pub(super) fn visitor(&self, email: &str) -> Result<Visitor, Fault> {
+    pub(crate) fn visitor(&self, email: &str) -> Result<Visitor, Fault> {
         Visitor::log_in(&self.url, email, PASSWORD)
     }
 
     /// One organization that is connected, by a `serve` that does no jobs and is gone afterwards.
-    pub(super) fn connect_one(&self) -> Result<(), Fault> {
+    pub(crate) fn connect_one(&self) -> Result<(), Fault> {
         self.organization("Acme Inc", "owner@acme.example")?;
         let _serve = self.serve(&["--no-workers"])?;
         self.visitor("owner@acme.example")?.connect_quietly()
@@ -144,7 +160,7 @@ impl App {
 }
 
 /// A running process of soundpost; dropping it stops it.
-pub(super) struct Program {
+pub(crate) struct Program {
     guarded: Guarded,
     log: PathBuf,
     id: Option<u32>,
@@ -152,14 +168,46 @@ pub(super) struct Program {
 
 impl Program {
     /// What it used so far.
-    pub(super) fn usage(&mut self) -> Usage {
-        let id =
-            *self.id.get_or_insert_with(|| process::find(self.guarded.shell_id(), "soundpost").unwrap_or(0));
-        process::usage(id)
+    pub(crate) fn usage(&mut self) -> Usage {
+        process::usage(self.id().unwrap_or(0))
+    }
+
+    /// Its process id, once the program runs.
+    pub(crate) fn id(&mut self) -> Result<u32, Fault> {
+        let end = Instant::now() + Duration::from_secs(5);
+        while self.id.is_none_or(|id| id == 0) {
+            self.id = process::find(self.guarded.shell_id(), "soundpost");
+            if Instant::now() > end {
+                return Err(Fault::new(format!("soundpost is not running:\n{}", tail(&self.log))));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(self.id.unwrap_or_default())
+    }
+
+    /// Sends a signal to it, such as `STOP`.
+    pub(crate) fn signal(&mut self, name: &str) -> Result<(), Fault> {
+        let id = self.id()?;
+        run::output(Command::new("kill").args(["-s", name, &id.to_string()])).map(|_| ())
+    }
+
+    /// Kills it as an empty socket would, and waits until it is gone.
+    pub(crate) fn kill(&mut self) -> Result<(), Fault> {
+        if self.guarded.ended().is_none() {
+            self.signal("KILL")?;
+        }
+        let end = Instant::now() + Duration::from_secs(10);
+        while self.guarded.ended().is_none() {
+            if Instant::now() > end {
+                return Err(Fault::new("a killed soundpost does not end"));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
     }
 
     /// Fails when it has ended by itself.
-    pub(super) fn check(&mut self) -> Result<(), Fault> {
+    pub(crate) fn check(&mut self) -> Result<(), Fault> {
         match self.guarded.ended() {
             Some(status) => Err(Fault::new(format!("soundpost ended ({status}):\n{}", tail(&self.log)))),
             None => Ok(()),
@@ -168,5 +216,5 @@ impl Program {
 }
 
 /// True in SQL once every backfill is over.
-pub(super) const BACKFILLED: &str =
+pub(crate) const BACKFILLED: &str =
     "select coalesce(bool_and(state <> 'running'), false) from gong_runs where kind = 'backfill'";

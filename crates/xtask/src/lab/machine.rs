@@ -5,7 +5,7 @@ use std::fs;
 use super::process;
 
 /// What this machine is, in one line.
-pub(super) fn describe() -> String {
+pub(crate) fn describe() -> String {
     let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model =
         cpus.lines().find(|line| line.starts_with("model name")).and_then(|line| line.split_once(": "));
@@ -20,7 +20,7 @@ pub(super) fn describe() -> String {
 }
 
 /// A look at how busy the machine is, so that a figure can be read with what disturbed it.
-pub(super) struct Noise {
+pub(crate) struct Noise {
     busy: f64,
     whole: f64,
     stolen: f64,
@@ -29,13 +29,13 @@ pub(super) struct Noise {
 
 impl Noise {
     /// Looks at the beginning.
-    pub(super) fn begin() -> Self {
+    pub(crate) fn begin() -> Self {
         let (busy, whole, stolen) = ticks();
         Self { busy, whole, stolen, ours: process::cpu_of_tree(std::process::id()) }
     }
 
     /// What everybody else did since then, in words.
-    pub(super) fn end(self) -> String {
+    pub(crate) fn end(self) -> String {
         let (busy, whole, stolen) = ticks();
         let ours = process::cpu_of_tree(std::process::id()) - self.ours;
         let whole = (whole - self.whole).max(0.01);

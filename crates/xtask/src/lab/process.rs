@@ -4,19 +4,19 @@ use std::collections::HashMap;
 use std::fs;
 
 /// The kernel's unit of CPU time in /proc, the same on every Linux of today.
-pub(super) const TICKS_A_SECOND: f64 = 100.0;
+pub(crate) const TICKS_A_SECOND: f64 = 100.0;
 
 /// What one process used so far.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Usage {
+pub(crate) struct Usage {
     /// CPU seconds, user and system.
-    pub(super) cpu: f64,
+    pub(crate) cpu: f64,
     /// The most memory that it ever held, in MB.
-    pub(super) peak_mb: f64,
+    pub(crate) peak_mb: f64,
 }
 
 /// What the process with this id used; zero when it is gone.
-pub(super) fn usage(id: u32) -> Usage {
+pub(crate) fn usage(id: u32) -> Usage {
     let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
     let peak: f64 = status
         .lines()
@@ -26,14 +26,24 @@ pub(super) fn usage(id: u32) -> Usage {
     Usage { cpu, peak_mb: peak * 1024.0 / 1e6 }
 }
 
+/// Memory in MB, open files and threads of a process at this moment.
+pub(crate) fn standing(id: u32) -> Option<(f64, usize, usize)> {
+    let status = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let of = |name: &str| -> Option<f64> {
+        status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
+    };
+    let files = fs::read_dir(format!("/proc/{id}/fd")).ok()?.count();
+    Some((of("VmRSS:")? * 1024.0 / 1e6, files, of("Threads:")? as usize))
+}
+
 /// CPU seconds of a process and of all that descended from it, those included that have ended.
-pub(super) fn cpu_of_tree(root: u32) -> f64 {
+pub(crate) fn cpu_of_tree(root: u32) -> f64 {
     let all = every_process();
     descendants(&all, root).into_iter().filter_map(|id| all.get(&id)).map(|stat| stat.own + stat.waited).sum()
 }
 
 /// The youngest descendant that is called `name`.
-pub(super) fn find(root: u32, name: &str) -> Option<u32> {
+pub(crate) fn find(root: u32, name: &str) -> Option<u32> {
     let all = every_process();
     descendants(&all, root).into_iter().find(|id| all.get(id).is_some_and(|stat| stat.name == name))
 }

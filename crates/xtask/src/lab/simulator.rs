@@ -13,20 +13,22 @@ use crate::fault::{Doing, Fault};
 use crate::guard::{Guarded, Launch};
 use crate::http::Client;
 
-const SECRET: &str = "bench-secret";
+const SECRET: &str = "lab-secret";
 
 /// A running `gong-sim` that approves every authorization.
-pub(super) struct Simulator {
+pub(crate) struct Simulator {
     /// Dropping it ends the simulator.
     _process: Guarded,
     control: String,
+    /// Where each company is asked, in order.
+    pub(crate) bases: Vec<String>,
     /// What soundpost has to know about it.
-    pub(super) environment: Vec<(String, String)>,
+    pub(crate) environment: Vec<(String, String)>,
 }
 
 impl Simulator {
     /// Starts it with these words on its command line.
-    pub(super) fn start(ground: &Ground, words: &[&str]) -> Result<Self, Fault> {
+    pub(crate) fn start(ground: &Ground, words: &[&str]) -> Result<Self, Fault> {
         let log = ground.folder.join("gong-sim.log");
         let mut arguments: Vec<OsString> = words.iter().map(OsString::from).collect();
         arguments.extend(["--auto-approve", "--print-json", "--client-secret", SECRET].map(OsString::from));
@@ -48,8 +50,13 @@ impl Simulator {
             .ok_or_else(|| Fault::new(format!("gong-sim did not start:\n{}", tail(&log))))?;
         let ready: Value = serde_json::from_str(&line).doing("reading what gong-sim printed")?;
         let text = |name: &str| ready[name].as_str().unwrap_or_default().to_owned();
-        let hosts: Vec<String> =
-            ready["api_bases"].as_array().into_iter().flatten().filter_map(host).collect();
+        let bases: Vec<String> = ready["api_bases"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|b| Some(b.as_str()?.to_owned()))
+            .collect();
+        let hosts: Vec<String> = bases.iter().filter_map(|base| host(base)).collect();
         let environment = vec![
             ("GONG_CLIENT_ID".to_owned(), text("client_id")),
             ("GONG_CLIENT_SECRET".to_owned(), SECRET.to_owned()),
@@ -57,23 +64,23 @@ impl Simulator {
             ("GONG_TOKEN_URL".to_owned(), text("token_url")),
             ("GONG_API_HOSTS".to_owned(), hosts.join(",")),
         ];
-        Ok(Self { _process: process, control: text("control_url"), environment })
+        Ok(Self { _process: process, control: text("control_url"), bases, environment })
     }
 
     /// What it remembers; `path` is below its control address.
-    pub(super) fn ask(&self, path: &str) -> Result<Value, Fault> {
+    pub(crate) fn ask(&self, path: &str) -> Result<Value, Fault> {
         let answer = Client::default().get(&format!("{}{path}", self.control))?;
         Ok(answer.good("asking the simulated Gong")?.json())
     }
 
     /// Changes something.
-    pub(super) fn tell(&self, path: &str, body: &Value) -> Result<Value, Fault> {
+    pub(crate) fn tell(&self, path: &str, body: &Value) -> Result<Value, Fault> {
         let answer = Client::default().post(&format!("{}{path}", self.control), body)?;
         Ok(answer.good("telling the simulated Gong")?.json())
     }
 
     /// How many requests it got.
-    pub(super) fn counts(&self) -> Result<Counts, Fault> {
+    pub(crate) fn counts(&self) -> Result<Counts, Fault> {
         let summary = self.ask("/summary")?;
         let of = |name: &str| summary["requests"][name].as_u64().unwrap_or(0);
         let all: u64 =
@@ -91,21 +98,21 @@ impl Simulator {
 
 /// Requests that the simulator counted.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Counts {
+pub(crate) struct Counts {
     /// To its API, that is without tokens and the authorize page.
-    pub(super) api: u64,
+    pub(crate) api: u64,
     /// For pages of calls.
-    pub(super) lists: u64,
+    pub(crate) lists: u64,
     /// For batches of transcripts.
-    pub(super) transcripts: u64,
+    pub(crate) transcripts: u64,
     /// Answered with 429.
-    pub(super) refused: u64,
+    pub(crate) refused: u64,
     /// The most within any 1,000 ms to one company.
-    pub(super) most_in_a_second: u64,
+    pub(crate) most_in_a_second: u64,
 }
 
 /// `http://host` of an API base: plain addresses are allowed without their port.
-fn host(base: &Value) -> Option<String> {
-    let rest = base.as_str()?.strip_prefix("http://")?;
+fn host(base: &str) -> Option<String> {
+    let rest = base.strip_prefix("http://")?;
     Some(format!("http://{}", rest.split([':', '/']).next()?))
 }

@@ -1,0 +1,154 @@
+//! `cargo xtask prove`: experiments that break things on purpose, with real processes, and check what must stay true.
+//! Each could fail; how that was seen stands in docs/PROOFS.md's history. Speaks to our programs only as the outside does.
+
+mod backfill;
+mod chance;
+mod chaos;
+mod deploy;
+mod herd;
+mod invariants;
+mod proxy;
+mod queue;
+mod report;
+mod tokens;
+mod town;
+mod trouble;
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::args::Arguments;
+use crate::fault::{Doing, Fault};
+use crate::lab::ground::Ground;
+use crate::workspace::Workspace;
+use crate::{run, secret, stop};
+use report::Outcome;
+
+/// What the person asked for.
+#[derive(Clone)]
+pub(crate) struct Options {
+    /// A tenth of everything.
+    quick: bool,
+    /// Draws the faults.
+    seed: u64,
+}
+
+impl Options {
+    fn size(&self) -> &'static str {
+        if self.quick { "quick" } else { "full" }
+    }
+}
+
+/// What one experiment stands on: nobody else uses it.
+struct Stage {
+    ground: Ground,
+}
+
+type Run = fn(&Stage, &Options, &mut Outcome) -> Result<(), Fault>;
+
+const EXPERIMENTS: [(&str, Run); 13] = [
+    ("JOB-01", backfill::survives_kills),
+    ("TOK-13", tokens::single_flight),
+    ("LOD-05", chaos::everything_at_once),
+    ("TOK-14", tokens::holder_hangs),
+    ("TOK-16", tokens::escrow),
+    ("TOK-21", tokens::unrelated_writes),
+    ("JOB-08", queue::comes_back),
+    ("JOB-14", queue::after_an_outage),
+    ("JOB-16", queue::strangers),
+    ("TEN-11", queue::noisy_neighbour),
+    ("OPS-12", deploy::rolling),
+    ("OPS-13", deploy::restored),
+    ("JOB-20", backfill::survives_every_boundary),
+];
+
+/// Runs what was asked for; `false` when an invariant was broken.
+pub(crate) fn command(mut arguments: Arguments) -> Result<bool, Fault> {
+    let only = arguments.list("--only");
+    let full = arguments.flag("--full");
+    let quick = arguments.flag("--quick") || !full;
+    let seed = match arguments.value("--seed")? {
+        Some(seed) => seed,
+        None => u64::from_str_radix(&secret::random_word(4)?, 16).doing("drawing a seed")?,
+    };
+    let built = arguments.flag("--built");
+    let programs: Option<PathBuf> = arguments.value("--programs")?;
+    let at_once: usize = arguments.value("--at-once")?.unwrap_or(if quick { 3 } else { 2 });
+    arguments.end()?;
+    let known: Vec<&str> = EXPERIMENTS.iter().map(|(id, _)| *id).collect();
+    if let Some(strange) = only.iter().find(|id| !known.contains(&id.as_str())) {
+        return Err(Fault::new(format!("there is no experiment {strange}; there are {}", known.join(" "))));
+    }
+    let workspace = Workspace::read()?;
+    if !built && programs.is_none() {
+        let mut build = run::cargo(&workspace.root);
+        build.args(["build", "--workspace", "--bins"]);
+        run::must(if quick { &mut build } else { build.arg("--release") })?;
+    }
+    let programs = programs.unwrap_or_else(|| workspace.programs(!quick));
+    let options = Options { quick, seed };
+    println!("{} with seed {seed}, programs of {}", options.size(), programs.display());
+    let wanted = EXPERIMENTS.iter().filter(|(id, _)| only.is_empty() || only.iter().any(|name| name == id));
+    let queue = Mutex::new(wanted.collect::<VecDeque<_>>());
+    let done = Mutex::new(Vec::new());
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..at_once.max(1) {
+            scope.spawn(|| {
+                while let Some((id, run)) = next(&queue) {
+                    let outcome = perform(id, *run, &workspace, &programs, &options);
+                    done.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
+                }
+            });
+        }
+    });
+    let outcomes = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    report::write(&workspace.root, &outcomes, &options)?;
+    let broken: Vec<&str> = outcomes.iter().filter(|o| !o.held()).map(Outcome::id).collect();
+    println!("\n{} experiments in {:.0} s", outcomes.len(), began.elapsed().as_secs_f64());
+    if !broken.is_empty() {
+        println!(
+            "BROKEN: {}; once more with `--{} --seed {seed} --only {}`",
+            broken.join(" "),
+            options.size(),
+            broken.join(" ")
+        );
+    }
+    Ok(broken.is_empty() && !stop::asked())
+}
+
+fn next<'a>(queue: &Mutex<VecDeque<&'a (&'static str, Run)>>) -> Option<&'a (&'static str, Run)> {
+    if stop::asked() {
+        return None;
+    }
+    queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+}
+
+/// Runs one experiment on a ground of its own; its logs stay when something broke.
+fn perform(
+    id: &'static str,
+    run: Run,
+    workspace: &Workspace,
+    programs: &std::path::Path,
+    options: &Options,
+) -> Outcome {
+    let began = Instant::now();
+    let mut outcome = Outcome::new(id);
+    match Ground::sturdy(workspace, programs) {
+        Err(fault) => outcome.failed(&fault),
+        Ok(ground) => {
+            let stage = Stage { ground };
+            if let Err(fault) = run(&stage, options, &mut outcome) {
+                outcome.failed(&fault);
+            }
+            if !outcome.held() {
+                stage.ground.keep_folder();
+                println!("  {id:<8} logs stay in {}", stage.ground.folder.display());
+            }
+        }
+    }
+    println!("  {id:<8} {:.0} s", began.elapsed().as_secs_f64());
+    outcome
+}
