@@ -123,8 +123,9 @@ impl Fetch<'_> {
             tx.commit().await?;
             return Ok(Batch::Idle(next));
         }
-        let stale = open.iter().any(|call| now - call.looked_at > LOOK_LIVES);
-        Ok(Batch::Ask { open, confirm: stale || schedule.private_seen_at.is_some() })
+        let oldest = open.iter().map(|call| call.looked_at).min().unwrap_or(now);
+        let confirm = must_look_again(oldest, schedule.private_seen_at.is_some(), now);
+        Ok(Batch::Ask { open, confirm })
     }
 
     /// Whether somebody ended the backfill: then nothing new is asked for it.
@@ -277,8 +278,7 @@ impl Fetch<'_> {
             .iter()
             .filter_map(|call| left.get(&call.id).map(|reason| (call, *reason)))
             .map(|(call, reason)| {
-                let waited = call.waiting_since.map_or(Duration::ZERO, |since| now - since);
-                let next_try_at = (waited < GIVE_UP_AFTER).then(|| now + gap(call.tries, every));
+                let next_try_at = next_try(call.waiting_since, call.tries, every, now);
                 ledger::Postponed { id: call.id, next_try_at, reason }
             })
             .collect();
@@ -288,6 +288,22 @@ impl Fetch<'_> {
         tx.announce("progress").await?;
         Ok(tx.commit().await?)
     }
+}
+
+/// Whether transcripts that come now are stored only after another look at their calls.
+pub(crate) fn must_look_again(oldest_look: OffsetDateTime, private_seen: bool, now: OffsetDateTime) -> bool {
+    private_seen || now - oldest_look > LOOK_LIVES
+}
+
+/// When a transcript that did not come is asked for again; `None` when it was waited for long enough.
+pub(crate) fn next_try(
+    waiting_since: Option<OffsetDateTime>,
+    tries: i32,
+    every: std::time::Duration,
+    now: OffsetDateTime,
+) -> Option<OffsetDateTime> {
+    let waited = waiting_since.map_or(Duration::ZERO, |since| now - since);
+    (waited < GIVE_UP_AFTER).then(|| now + gap(tries, every))
 }
 
 /// 15, 30, 60 ... minutes, at most one poll interval.

@@ -13,7 +13,10 @@ pub mod fleet;
 mod keep;
 mod look;
 mod pace;
+mod listing;
 mod progress;
+#[cfg(test)]
+mod model;
 mod rules;
 mod schedule;
 mod store;

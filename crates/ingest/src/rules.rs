@@ -38,7 +38,9 @@ pub(crate) const SWEEP_EVERY: time::Duration = time::Duration::days(1);
 /// A transcript that has not come after so long will not come.
 pub(crate) const GIVE_UP_AFTER: time::Duration = time::Duration::days(14);
 /// Windows with more calls than this are listed in halves, the newer half first.
-pub(crate) const WINDOW_MOST: i64 = 2_000;
+pub(crate) const WINDOW_MOST: u64 = 2_000;
+/// How often a window is begun again before the run is given up.
+pub(crate) const WALKS_MOST: i32 = 20;
 /// How long one job works before it lets others go first.
 pub(crate) const SLICE: Duration = Duration::from_secs(60);
 /// How long after its storing an unconfirmed transcript is looked at again.

@@ -142,18 +142,17 @@ pub(crate) fn every(row: Option<&Row>, defaults: &Defaults) -> Duration {
     own.map_or(defaults.poll_every, |s| Duration::from_secs(u64::from(s.unsigned_abs())))
 }
 
-fn overlap(row: &Row, defaults: &Defaults) -> Duration {
+pub(crate) fn overlap(row: &Row, defaults: &Defaults) -> Duration {
     row.overlap_seconds.map_or(defaults.overlap, |s| Duration::from_secs(u64::from(s.unsigned_abs())))
 }
 
 /// Where a poll's window begins: behind the last good look by the overlap, since calls become visible late [I]. Before
 /// the first look it is the end of the history that was asked for, or the beginning of everything.
 pub(crate) fn poll_from(
-    row: &Row,
-    defaults: &Defaults,
+    last_poll_at: Option<OffsetDateTime>,
     history_to: Option<OffsetDateTime>,
 ) -> OffsetDateTime {
-    row.last_poll_at.or(history_to).unwrap_or(row.import_floor) - overlap(row, defaults)
+    last_poll_at.or(history_to).unwrap_or(floor) - overlap
 }
 
 #[cfg(test)]
@@ -179,6 +178,8 @@ mod tests {
         let mut per_minute = vec![0_u32; 240];
         for _ in 0..10_000 {
             let slot = next_slot(ConnectionId::mint(&SystemAmbient), EVERY, NOW);
+    floor: OffsetDateTime,
+    overlap: Duration,
             let minute = usize::try_from((slot - NOW).whole_minutes()).unwrap().min(239);
             per_minute[minute] += 1;
         }

@@ -4,28 +4,21 @@
 //! memory only (Gong's dies an hour after page one [I]); when it dies, or the process, the walk begins again at what is
 //! left of the window.
 
-mod again;
-
-use std::collections::HashSet;
-
 use db::Tx;
 use gong::{CallFilter, CallPage, Cursor, GongError, Purpose};
 use kernel::{Ambient, ConnectionId, RunId, RunKind, RunState};
-use time::OffsetDateTime;
 
 use crate::{
     IngestError, Work,
     begin::{progressed, wake_transcripts},
     keep::{self, Rules},
+    listing::{Listing, Seen, Then, Turn},
     progress,
     rules::{SLICE, SWEEP_BACK, WINDOW_MOST, task},
     schedule,
     store::{runs, schedules},
-    window::{Order, Window},
+    window::{Stored, Window},
 };
-
-/// How often a window is begun again before the run is given up.
-const WALKS_MOST: i32 = 20;
 
 /// How a slice of listing ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +38,7 @@ pub async fn walk(work: &Work<'_>, kind: RunKind) -> Result<Walked, IngestError>
     };
     let (began_at, every) = (walk.run.to_at, walk.every);
     let began = tokio::time::Instant::now();
-    while walk.window.is_some() {
+    while walk.listing.is_some() {
         if work.stop.is_cancelled() || began.elapsed() > SLICE {
             return Ok(Walked::More);
         }
@@ -58,7 +51,7 @@ pub async fn walk(work: &Work<'_>, kind: RunKind) -> Result<Walked, IngestError>
     Ok(if kind == RunKind::Poll && missed { Walked::More } else { Walked::Finished })
 }
 
-/// A walk through one window, in memory.
+/// A run, and the window of it that is walked through; in memory.
 struct Walk {
     connection: ConnectionId,
     kind: RunKind,
@@ -66,19 +59,8 @@ struct Walk {
     rules: Rules,
     /// From one poll to the next.
     every: std::time::Duration,
-    window: Option<Window>,
-    /// The window as this walk found it.
-    whole: Window,
-    walked_again: i32,
-    cursor: Option<Cursor>,
-    order: Order,
-    last: Option<OffsetDateTime>,
-    first_total: Option<u64>,
-    pages: u64,
-    /// Rows on all pages of this walk.
-    rows: u64,
-    /// The cursors of this walk: one that comes again leads in a circle.
-    seen: HashSet<Cursor>,
+    /// `None` when no window is left.
+    listing: Option<Listing<Cursor>>,
     /// The list could not be walked to its end; the run is recorded as failed.
     gave_up: bool,
 }
@@ -97,13 +79,12 @@ impl Walk {
                 RunKind::Sweep => now - SWEEP_BACK,
                 _ => {
                     let backfill = runs::newest(&mut tx, connection, RunKind::Backfill).await?;
-                    schedule::poll_from(&schedule, work.defaults, backfill.map(|run| run.to_at))
+                    let overlap = schedule::overlap(&schedule, work.defaults);
+                    let history_to = backfill.map(|run| run.to_at);
+                    schedule::poll_from(schedule.last_poll_at, history_to, schedule.import_floor, overlap)
                 }
             };
-            let window = Window {
-                from: from.max(schedule.import_floor).min(now - time::Duration::seconds(1)),
-                to: now,
-            };
+            let window = Window::of_look(from, schedule.import_floor, now);
             runs::begin(&mut tx, connection, RunId::mint(ambient), kind, window, now).await?;
             run = runs::live(&mut tx, connection, kind).await?;
         }
@@ -111,41 +92,12 @@ impl Walk {
         let next = runs::next_window(&mut tx, run.id).await?;
         let every = schedule::every(Some(&schedule), work.defaults);
         let rules = Rules { floor: schedule.import_floor, workspaces: schedule.selected_workspaces };
-        let walk = Self::at(connection, kind, run, (rules, every), next);
-        if walk.window.is_none() {
+        let walk = Self { connection, kind, run, rules, every, listing: next.map(begun), gave_up: false };
+        if walk.listing.is_none() {
             walk.listed_all(&mut tx, ambient).await?;
         }
         tx.commit().await?;
-        Ok(walk.window.is_some().then_some(walk))
-    }
-
-    fn at(
-        connection: ConnectionId,
-        kind: RunKind,
-        run: runs::Run,
-        (rules, every): (Rules, std::time::Duration),
-        next: Option<(Window, i32)>,
-    ) -> Self {
-        let (window, walked_again) = next.unzip();
-        let whole = window.unwrap_or(Window { from: run.from_at, to: run.to_at });
-        Self {
-            connection,
-            kind,
-            run,
-            rules,
-            every,
-            window,
-            whole,
-            walked_again: walked_again.unwrap_or(0),
-            cursor: None,
-            order: Order::default(),
-            last: None,
-            first_total: None,
-            pages: 0,
-            rows: 0,
-            seen: HashSet::new(),
-            gave_up: false,
-        }
+        Ok(walk.listing.is_some().then_some(walk))
     }
 
     const fn purpose(&self) -> Purpose {
@@ -164,20 +116,22 @@ impl Walk {
 
     /// Lists one page and commits it; false when the run has ended or was cancelled.
     async fn step(&mut self, work: &Work<'_>) -> Result<bool, IngestError> {
-        let Some(window) = self.window else { return Ok(false) };
+        let Some(listing) = &self.listing else { return Ok(false) };
+        let (whole, cursor) = (listing.whole, listing.cursor.clone());
         if !self.goes_on(work).await? {
             return Ok(false);
         }
-        let filter = CallFilter::Window { from: self.whole.from, to: self.whole.to };
-        let page = match work.gong.list_calls(&filter, self.cursor.as_ref(), self.purpose()).await {
-            Ok(page) => page,
-            Err(GongError::CursorExpired { .. }) => {
-                return self.start_again(work, window).await;
-            }
+        let filter = CallFilter::Window { from: whole.from, to: whole.to };
+        let page = match work.gong.list_calls(&filter, cursor.as_ref(), self.purpose()).await {
+            Ok(page) => Some(page),
+            Err(GongError::CursorExpired { .. }) => None,
             Err(error) => return Err(IngestError::Gong(error)),
         };
         let mut tx = work.begin().await?;
-        let alive = self.commit_page(&mut tx, window, &page, work.ambient).await?;
+        let alive = match &page {
+            Some(page) => self.commit_page(&mut tx, page, work.ambient).await?,
+            None => self.start_again(&mut tx, work.ambient).await?,
+        };
         tx.announce("progress").await?;
         tx.commit().await?;
         if self.gave_up { Err(IngestError::WindowWillNotEnd) } else { Ok(alive) }
@@ -193,32 +147,29 @@ impl Walk {
     async fn commit_page(
         &mut self,
         tx: &mut Tx,
-        window: Window,
         page: &CallPage,
         ambient: &dyn Ambient,
     ) -> Result<bool, IngestError> {
-        self.pages += 1;
-        self.first_total = self.first_total.or(page.total);
+        let Some(listing) = self.listing.as_mut() else { return Ok(false) };
+        let (window, rows) = (listing.window, page.calls.len() + page.malformed.len());
+        let turn = listing.page(&Seen {
+            starts: page.calls.iter().map(|call| call.started).collect(),
+            rows: rows as u64,
+            total: page.total,
+            next: page.next.clone(),
+        });
+        let first_total = listing.first_total.map(clamp);
         let sorted = keep::sort(page, &self.rules);
         let kept = keep::keep(tx, self.connection, &sorted, self.lane(), ambient).await?;
-        let split = self.split(window, page);
-        let rows = page.calls.len() + page.malformed.len();
-        self.rows += rows as u64;
+        let (run, lane) = (&self.run, self.lane());
         let step = runs::Step {
             requests: 1,
-            total: self.first_total.map(clamp),
-            listed: if split.is_some() { 0 } else { clamp(rows) },
+            total: first_total,
+            listed: if turn.then == Then::Split { 0 } else { clamp(rows) },
             calls_new: kept.new,
             skipped_private: kept.hidden_new,
-            progress: progress::estimate_thousandths(
-                tx,
-                self.connection,
-                &self.run,
-                self.lane(),
-                rows,
-                page.total,
-            )
-            .await?,
+            progress: progress::estimate_thousandths(tx, self.connection, run, lane, rows, page.total)
+                .await?,
             ..runs::Step::default()
         };
         if !runs::step(tx, self.run.id, &step).await? {
@@ -226,83 +177,51 @@ impl Walk {
         }
         self.run.listed = self.run.listed.saturating_add(step.listed);
         self.run.total = self.run.total.or(step.total);
-        if let Some([newer, older]) = split {
-            runs::remove_window(tx, self.run.id, window.from).await?;
-            runs::add_window(tx, self.run.id, newer, 0).await?;
-            runs::add_window(tx, self.run.id, older, 0).await?;
-            return self.next(tx, ambient).await;
+        self.take(tx, window, &turn, ambient).await?;
+        if turn.then != Then::Split {
+            wake_transcripts(tx, self.connection, self.kind).await?;
+            progressed(tx, task::of(self.kind), self.connection).await?;
         }
-        self.advance(tx, window, page, ambient).await?;
-        wake_transcripts(tx, self.connection, self.kind).await?;
-        progressed(tx, task::of(self.kind), self.connection).await?;
         Ok(true)
     }
 
-    /// A window with too many calls is cut in two after its first page, so that the newest calls come first and a cursor
-    /// never has to live long.
-    fn split(&self, window: Window, page: &CallPage) -> Option<[Window; 2]> {
-        let many =
-            page.total.is_some_and(|total| clamp(total) > i32::try_from(WINDOW_MOST).unwrap_or(i32::MAX));
-        if self.pages == 1 && many && page.next.is_some() { window.halves() } else { None }
+    /// The cursor died: the walk begins again at what is left of the window.
+    async fn start_again(&mut self, tx: &mut Tx, ambient: &dyn Ambient) -> Result<bool, IngestError> {
+        let Some(listing) = self.listing.as_ref() else { return Ok(false) };
+        let (window, turn) = (listing.window, listing.begin_again());
+        let step = runs::Step { requests: 1, ..runs::Step::default() };
+        let alive = runs::step(tx, self.run.id, &step).await?;
+        self.take(tx, window, &turn, ambient).await?;
+        Ok(alive)
     }
 
-    async fn advance(
+    /// Does what was decided: changes the stored window, and goes where the walk goes.
+    async fn take(
         &mut self,
         tx: &mut Tx,
         window: Window,
-        page: &CallPage,
+        turn: &Turn,
         ambient: &dyn Ambient,
-    ) -> Result<bool, IngestError> {
-        let starts: Vec<OffsetDateTime> = page.calls.iter().map(|call| call.started).collect();
-        self.order = self.order.refine(self.last, &starts);
-        self.last = starts.last().copied().or(self.last);
-        // An empty page in the middle says that nothing is left at all.
-        let total = page.total.unwrap_or(if starts.is_empty() { 0 } else { u64::MAX });
-        let shrank = self.first_total.is_some_and(|first| total < first);
-        let Some(next) = page.next.clone() else {
+    ) -> Result<(), IngestError> {
+        if let Some(instead) = &turn.instead {
             runs::remove_window(tx, self.run.id, window.from).await?;
-            let short = self.first_total.is_some_and(|first| self.rows < first);
-            let again = if shrank { 2 } else { i32::from(short) };
-            if self.walked_again < again {
-                // Rows that vanish under a walk pull others over the page boundary: list the window once more.
-                runs::add_window(tx, self.run.id, self.whole, self.walked_again + 1).await?;
+            for stored in instead {
+                runs::add_window(tx, self.run.id, stored).await?;
             }
-            return self.next(tx, ambient).await;
-        };
-        let endless = self.pages > self.first_total.unwrap_or(u64::MAX / 2) + 20;
-        if endless || !self.seen.insert(next.clone()) {
-            return self.begin_again(tx, window, ambient).await;
         }
-        self.cursor = Some(next);
-        self.cut(tx, window, shrank).await?;
-        Ok(true)
-    }
-
-    /// Cuts off what was listed, as far as the pages came in the order of time and none got lost between them.
-    async fn cut(&mut self, tx: &mut Tx, window: Window, shrank: bool) -> Result<(), IngestError> {
-        let rest = match self.order {
-            // The order was believed too early: what was cut off may hold calls that are still to come.
-            Order::Mixed => Some(self.whole).filter(|whole| *whole != window),
-            _ if shrank => None,
-            order => self.last.and_then(|last| window.after(order, last)),
-        };
-        if let Some(rest) = rest {
-            runs::remove_window(tx, self.run.id, window.from).await?;
-            runs::add_window(tx, self.run.id, rest, self.walked_again).await?;
-            self.window = Some(rest);
+        match turn.then {
+            Then::GoOn => Ok(()),
+            Then::NextWindow | Then::Split => {
+                self.listing = runs::next_window(tx, self.run.id).await?.map(begun);
+                if self.listing.is_none() { self.listed_all(tx, ambient).await } else { Ok(()) }
+            }
+            Then::GiveUp => {
+                let code = IngestError::WindowWillNotEnd.code();
+                runs::finish(tx, self.run.id, RunState::Failed, Some(code), ambient.now()).await?;
+                self.gave_up = true;
+                Ok(())
+            }
         }
-        Ok(())
-    }
-
-    /// Goes on with the newest window that is left, or ends the listing.
-    async fn next(&mut self, tx: &mut Tx, ambient: &dyn Ambient) -> Result<bool, IngestError> {
-        let next = runs::next_window(tx, self.run.id).await?;
-        let rules = (self.rules.clone(), self.every);
-        *self = Self::at(self.connection, self.kind, self.run.clone(), rules, next);
-        if self.window.is_none() {
-            self.listed_all(tx, ambient).await?;
-        }
-        Ok(true)
     }
 
     async fn listed_all(&self, tx: &mut Tx, ambient: &dyn Ambient) -> Result<(), IngestError> {
@@ -317,6 +236,11 @@ impl Walk {
         tx.announce("calls").await?;
         Ok(())
     }
+}
+
+/// A stored window, as the beginning of a walk.
+fn begun(stored: Stored) -> Listing<Cursor> {
+    Listing::new(stored, WINDOW_MOST)
 }
 
 fn clamp<N: TryInto<i32>>(number: N) -> i32 {

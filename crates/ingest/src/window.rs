@@ -13,6 +13,32 @@ pub(crate) struct Window {
     pub(crate) to: OffsetDateTime,
 }
 
+/// A window as it is stored: what is left to be listed, and how it came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stored {
+    pub(crate) window: Window,
+    /// How often it was begun again.
+    pub(crate) walked_again: i32,
+    /// What it was cut off from.
+    pub(crate) origin: Option<Origin>,
+}
+
+/// What a window was cut off from. An order of time that was believed too early shows in the number of calls that are left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// The window before anything was cut off.
+    pub(crate) whole: Window,
+    /// So many calls must still lie in what is left.
+    pub(crate) remaining: i64,
+}
+
+impl Stored {
+    /// A window that nothing was cut off.
+    pub(crate) const fn whole(window: Window, walked_again: i32) -> Self {
+        Self { window, walked_again, origin: None }
+    }
+}
+
 /// In which order the pages of a walk come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Order {
@@ -28,6 +54,11 @@ pub(crate) enum Order {
 }
 
 impl Window {
+    /// What a look at `now` lists: from a moment on, but nothing before the floor.
+    pub(crate) fn of_look(from: OffsetDateTime, floor: OffsetDateTime, now: OffsetDateTime) -> Self {
+        Self { from: from.max(floor).min(now - Duration::seconds(1)), to: now }
+    }
+
     /// The two halves, the newer first; `None` when it is too short to be cut.
     pub(crate) fn halves(self) -> Option<[Self; 2]> {
         if self.to - self.from < Duration::minutes(2) {

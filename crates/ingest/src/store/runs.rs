@@ -5,7 +5,7 @@ use kernel::{ConnectionId, RunId, RunKind, RunState};
 use sqlx::FromRow;
 use time::OffsetDateTime;
 
-use crate::{IngestError, window::Window};
+use crate::{IngestError, window::{Origin, Stored, Window}};
 
 #[derive(FromRow, Debug, Clone)]
 pub(crate) struct Run {
@@ -82,26 +82,29 @@ pub(crate) async fn begin(
     if begun.rows_affected() == 0 {
         return Ok(false);
     }
-    add_window(tx, id, window, 0).await?;
+    add_window(tx, id, &Stored::whole(window, 0)).await?;
     Ok(true)
 }
 
-pub(crate) async fn add_window(
-    tx: &mut Tx,
-    run: RunId,
-    window: Window,
-    walked_again: i32,
-) -> Result<(), IngestError> {
+/// Stores a window; one that begins at the same moment grows. What was cut off is remembered only where both agree on it.
+pub(crate) async fn add_window(tx: &mut Tx, run: RunId, stored: &Stored) -> Result<(), IngestError> {
+    let Stored { window, walked_again, origin } = *stored;
     sqlx::query(
-        "insert into gong_windows (run_id, organization_id, from_at, to_at, walked_again) values ($1, $2, $3, $4, $5)
+        "insert into gong_windows
+            (run_id, organization_id, from_at, to_at, walked_again, whole_from_at, whole_to_at, remaining)
+         values ($1, $2, $3, $4, $5, $6, $7, $8)
          on conflict (run_id, from_at) do update set to_at = greatest(gong_windows.to_at, excluded.to_at),
-            walked_again = greatest(gong_windows.walked_again, excluded.walked_again)",
+            walked_again = greatest(gong_windows.walked_again, excluded.walked_again),
+            whole_from_at = excluded.whole_from_at, whole_to_at = excluded.whole_to_at, remaining = excluded.remaining",
     )
     .bind(run)
     .bind(tx.scope().organization())
     .bind(window.from)
     .bind(window.to)
     .bind(walked_again)
+    .bind(origin.map(|origin| origin.whole.from))
+    .bind(origin.map(|origin| origin.whole.to))
+    .bind(origin.map(|origin| origin.remaining))
     .execute(&mut **tx)
     .await
     .map(|_| ())
@@ -119,10 +122,19 @@ pub(crate) async fn remove_window(tx: &mut Tx, run: RunId, from: OffsetDateTime)
         .map_err(IngestError::db("finishing a window"))
 }
 
-/// The newest window that is still to be listed, and how often it was walked again.
-pub(crate) async fn next_window(tx: &mut Tx, run: RunId) -> Result<Option<(Window, i32)>, IngestError> {
-    let row: Option<(OffsetDateTime, OffsetDateTime, i32)> = sqlx::query_as(
-        "select from_at, to_at, walked_again from gong_windows
+/// The newest window that is still to be listed.
+pub(crate) async fn next_window(tx: &mut Tx, run: RunId) -> Result<Option<Stored>, IngestError> {
+    #[derive(FromRow)]
+    struct Line {
+        from_at: OffsetDateTime,
+        to_at: OffsetDateTime,
+        walked_again: i32,
+        whole_from_at: Option<OffsetDateTime>,
+        whole_to_at: Option<OffsetDateTime>,
+        remaining: Option<i64>,
+    }
+    let line: Option<Line> = sqlx::query_as(
+        "select from_at, to_at, walked_again, whole_from_at, whole_to_at, remaining from gong_windows
          where organization_id = $1 and run_id = $2 order by to_at desc limit 1",
     )
     .bind(tx.scope().organization())
@@ -130,7 +142,13 @@ pub(crate) async fn next_window(tx: &mut Tx, run: RunId) -> Result<Option<(Windo
     .fetch_optional(&mut **tx)
     .await
     .map_err(IngestError::db("finding the next window"))?;
-    Ok(row.map(|(from, to, walked_again)| (Window { from, to }, walked_again)))
+    Ok(line.map(|line| Stored {
+        window: Window { from: line.from_at, to: line.to_at },
+        walked_again: line.walked_again,
+        origin: line.whole_from_at.zip(line.whole_to_at).zip(line.remaining).map(|((from, to), remaining)| {
+            Origin { whole: Window { from, to }, remaining }
+        }),
+    }))
 }
 
 /// What a step adds to a run.
