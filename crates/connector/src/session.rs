@@ -17,6 +17,9 @@ use crate::{
 /// How long a token that was got because Gong refused the one before is tried by one job alone.
 const TRIAL: time::Duration = time::Duration::seconds(5);
 
+/// A token may end at Gong so much earlier than by our clock.
+const CLOCKS_DIFFER: time::Duration = time::Duration::seconds(2);
+
 /// Access to Gong for one organization. Holds the token; gives it to nobody but Gong's client.
 #[derive(Debug)]
 pub struct Session {
@@ -129,6 +132,20 @@ impl Connector {
                 "Gong refuses this connection even with a fresh credential; an admin has to connect again.");
         }
         Ok(tx.commit().await?)
+    }
+
+    /// Whether a refusal of this session's token says anything about the credential: not when the token ran out on the way,
+    /// or was replaced meanwhile.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn was_in_force(&self, scope: &Scope, session: &Session) -> Result<bool, ConnectorError> {
+        let mut tx = self.parts.db.begin(scope).await?;
+        let stored = credentials::load(&mut tx, session.connection.id).await?;
+        let soon = self.parts.ambient.now() + CLOCKS_DIFFER;
+        Ok(stored.is_some_and(|c| {
+            c.generation == session.generation && c.expires_at.is_none_or(|end| end > soon)
+        }))
     }
 
     /// Marks the connection as one that an admin has to connect again; false when it already was or is gone.

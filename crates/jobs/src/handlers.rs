@@ -193,6 +193,9 @@ impl Rooms {
         let session = self.connector.session_after_refusal(scope, session, gate, trace).await?;
         match self.deed(errand, deed, &session).await {
             Err(IngestError::Gong(GongError::Unauthorized { .. })) => {
+                if !self.connector.was_in_force(scope, &session).await? {
+                    return Err(SessionError::Later { at: self.ambient.now() }.into());
+                }
                 self.connector.refused(scope, errand.connection).await?;
                 Err(Failure::Refused)
             }

@@ -50,7 +50,7 @@ impl Default for Settings {
             bulk: 8,
             upkeep: 8,
             heartbeat: Duration::from_secs(5),
-            missed: 12,
+            missed: 9,
             drain: Duration::from_secs(25),
             deadline: Duration::from_secs(15 * 60),
         }

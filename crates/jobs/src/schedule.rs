@@ -17,7 +17,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 const RECONCILE_EVERY: Duration = Duration::from_secs(60);
 /// How often connections are counted: the metric must not lag behind the page by more than five seconds.
 const COUNT_EVERY: Duration = Duration::from_secs(4);
-/// Polls started in one look: after an outage of ours everything is overdue at once, and must not come at once.
+/// Polls started in one look by all processes together: after an outage of ours everything is overdue at once, and must not
+/// come at once.
 const POLLS_A_LOOK: i64 = 25;
 /// Token refreshes started in one look.
 const REFRESHES_A_LOOK: i64 = 100;
@@ -78,8 +79,9 @@ pub async fn look_once(rooms: &Rooms) -> Result<(), ScheduleError> {
     let now = rooms.ambient.now();
     let mut fleet = rooms.db.fleet().await?;
     let refreshes = connector::fleet::due_refreshes(&mut fleet, now, REFRESHES_A_LOOK).await?;
-    let polls = ingest::fleet::due_polls(&mut fleet, now, POLLS_A_LOOK).await?;
-    let sweeps = ingest::fleet::due_sweeps(&mut fleet, now, POLLS_A_LOOK).await?;
+    let share = share_of(POLLS_A_LOOK, queue::living(&mut fleet).await?);
+    let polls = ingest::fleet::due_polls(&mut fleet, now, share).await?;
+    let sweeps = ingest::fleet::due_sweeps(&mut fleet, now, share).await?;
     drop(fleet);
     for (organization, connection) in refreshes {
         send_refresh(rooms, organization, connection).await?;
@@ -93,6 +95,11 @@ pub async fn look_once(rooms: &Rooms) -> Result<(), ScheduleError> {
         ingest::fleet::claim_sweep(&rooms.db, due, now).await?;
     }
     Ok(())
+}
+
+/// What one of so many processes may start; at least one thing.
+fn share_of(all: i64, processes: i64) -> i64 {
+    (all / processes.max(1)).max(1)
 }
 
 /// Counts connections by status for the metrics; a status that nobody has counts as none.

@@ -168,6 +168,17 @@ pub async fn last_heartbeat(pool: &PgPool) -> Result<Option<f64>, QueueError> {
         .map_err(QueueError::while_doing("reading signs of life"))
 }
 
+/// How many processes gave a sign of life lately; they beat every ten seconds.
+///
+/// # Errors
+/// When the database fails.
+pub async fn living(conn: &mut PgConnection) -> Result<i64, QueueError> {
+    sqlx::query_scalar("select count(*) from worker_heartbeats where seen_at > now() - interval '30 seconds'")
+        .fetch_one(conn)
+        .await
+        .map_err(QueueError::while_doing("counting signs of life"))
+}
+
 /// Forgets a process that ends well, and those that have not been seen for a day.
 ///
 /// # Errors

@@ -111,7 +111,7 @@ fn from(v: &mut Variables) -> Option<Settings> {
         refresh_before: v.duration("SOUNDPOST_REFRESH_BEFORE", 300 * second, second, DAY / 2),
         workers: jobs::runtime::Settings::taken_over_after(v.duration(
             "SOUNDPOST_WORKER_GONE_AFTER",
-            60 * second,
+            45 * second,
             5 * second,
             600 * second,
         )),
