@@ -3,8 +3,10 @@
 
 mod fleet;
 mod ingest;
+mod load;
 mod pace;
 mod pages;
+mod pooler;
 mod report;
 mod requests;
 mod start;
@@ -31,7 +33,7 @@ pub(crate) struct Options {
 type Scenario = fn(&Ground, &Options, &mut Part) -> Result<(), Fault>;
 
 /// In the order of the report.
-const SCENARIOS: [(&str, Scenario); 7] = [
+const SCENARIOS: [(&str, Scenario); 10] = [
     ("requests", requests::measure),
     ("pace-3", pace::at_the_limit),
     ("pace-default", pace::by_default),
@@ -39,6 +41,9 @@ const SCENARIOS: [(&str, Scenario); 7] = [
     ("fleet", fleet::measure),
     ("start", start::measure),
     ("pages", pages::measure),
+    ("million", load::million),
+    ("streams", load::streams),
+    ("pooler", pooler::measure),
 ];
 
 /// Measures what was asked for; `false` when a promise was not kept.

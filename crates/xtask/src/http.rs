@@ -78,28 +78,36 @@ impl Client {
     /// A request with any method.
     pub(crate) fn send(&mut self, method: &str, url: &str, body: Option<&Value>) -> Result<Answer, Fault> {
         let doing = || format!("{method} {}", without_query(url));
-        let (authority, path) = split(url)?;
-        let host = authority.split(':').next().unwrap_or(authority).to_owned();
         let body = body.map(Value::to_string).unwrap_or_default();
-        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n");
-        head.push_str("accept: application/json, text/html\r\nuser-agent: soundpost-xtask\r\n");
+        let (address, mut head) = self.head(method, url)?;
         if method != "GET" {
-            let _ = write!(head, "origin: http://{authority}\r\nsec-fetch-site: same-origin\r\n");
             let _ = write!(head, "content-type: application/json\r\ncontent-length: {}\r\n", body.len());
         }
-        if let Some(cookies) = self.cookies.get(&host).filter(|cookies| !cookies.is_empty()) {
-            let pairs: Vec<String> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            let _ = write!(head, "cookie: {}\r\n", pairs.join("; "));
-        }
-        let address = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:80") };
-        let mut stream = TcpStream::connect(address).doing(doing())?;
+        let mut stream = TcpStream::connect(&address).doing(doing())?;
         stream.set_read_timeout(Some(Duration::from_secs(60))).doing(doing())?;
         stream.write_all(format!("{head}\r\n{body}").as_bytes()).doing(doing())?;
         let mut bytes = Vec::new();
         stream.take(LARGEST).read_to_end(&mut bytes).doing(doing())?;
         let answer = parse(&bytes).ok_or_else(|| Fault::new(format!("{}: not an HTTP answer", doing())))?;
-        self.remember(&host, &answer);
+        self.remember(address_host(&address), &answer);
         Ok(answer)
+    }
+
+    /// Where a request goes, and its head without the empty line at the end: for whoever reads the answer himself.
+    pub(crate) fn head(&self, method: &str, url: &str) -> Result<(String, String), Fault> {
+        let (authority, path) = split(url)?;
+        let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n");
+        head.push_str("accept: application/json, text/html\r\nuser-agent: soundpost-xtask\r\n");
+        if method != "GET" {
+            let _ = write!(head, "origin: http://{authority}\r\nsec-fetch-site: same-origin\r\n");
+        }
+        let cookies = self.cookies.get(address_host(authority)).filter(|cookies| !cookies.is_empty());
+        if let Some(cookies) = cookies {
+            let pairs: Vec<String> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let _ = write!(head, "cookie: {}\r\n", pairs.join("; "));
+        }
+        let address = if authority.contains(':') { authority.to_owned() } else { format!("{authority}:80") };
+        Ok((address, head))
     }
 
     fn remember(&mut self, host: &str, answer: &Answer) {
@@ -115,6 +123,11 @@ impl Client {
             }
         }
     }
+}
+
+/// An address without its port.
+fn address_host(authority: &str) -> &str {
+    authority.split(':').next().unwrap_or(authority)
 }
 
 /// `http://authority/path?query` as authority and path with query.

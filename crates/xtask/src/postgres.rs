@@ -18,6 +18,11 @@ pub(crate) use cluster::free_port;
 /// The user that PostgreSQL runs as when we are root, which it refuses: `nobody`.
 const NOBODY: u32 = 65534;
 
+/// Whom servers that refuse root run as; nobody else when we are not root.
+pub(crate) fn other_user() -> Option<u32> {
+    crate::run::is_root().then_some(NOBODY)
+}
+
 /// A running PostgreSQL.
 pub(crate) struct Postgres {
     /// Superuser access: `postgres://soundpost:...@127.0.0.1:port/postgres`.

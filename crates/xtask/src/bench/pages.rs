@@ -11,7 +11,7 @@ use crate::fault::{Doing, Fault};
 use crate::http::Client;
 
 /// Calls as a company would have them, by SQL; one in twenty with a transcript.
-const FILL: &str = "
+pub(super) const FILL: &str = "
 insert into gong_calls (id, organization_id, connection_id, gong_call_id, title, url, started_at, duration_seconds, direction,
     workspace_id, parties, search_text, transcript_state, stored_at, looked_at, created_at, lane)
 select gen_random_uuid(), c.organization_id, c.id, (7000000000000000000 + n)::text, t.title,
@@ -76,7 +76,8 @@ pub(super) fn measure(ground: &Ground, options: &Options, part: &mut Part) -> Re
     Ok(())
 }
 
-fn call_with_transcript(database: &Database) -> Result<String, Fault> {
+/// One whose transcript is stored.
+pub(super) fn call_with_transcript(database: &Database) -> Result<String, Fault> {
     let id =
         database.query("select 'call_' || replace(call_id::text, '-', '') from gong_transcripts limit 1")?;
     if id.is_empty() { Err(Fault::new("no transcript was made")) } else { Ok(id) }

@@ -172,6 +172,12 @@ impl Program {
         process::usage(self.id().unwrap_or(0))
     }
 
+    /// The memory that it holds now, in MB.
+    pub(crate) fn memory(&mut self) -> Result<f64, Fault> {
+        let standing = process::standing(self.id()?);
+        standing.map(|(memory, ..)| memory).ok_or_else(|| Fault::new("soundpost is gone"))
+    }
+
     /// Its process id, once the program runs.
     pub(crate) fn id(&mut self) -> Result<u32, Fault> {
         let end = Instant::now() + Duration::from_secs(5);
@@ -204,6 +210,11 @@ impl Program {
             std::thread::sleep(Duration::from_millis(5));
         }
         Ok(())
+    }
+
+    /// What it wrote.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// Fails when it has ended by itself.

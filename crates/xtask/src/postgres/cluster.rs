@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::binaries::Binaries;
-use super::{NOBODY, Postgres, Sweep};
+use super::{Postgres, Sweep, other_user};
 use crate::fault::{Doing, Fault};
 use crate::guard::{Guarded, Launch};
 use crate::{run, secret, stop};
@@ -76,7 +76,7 @@ fn start_passing(
     place: &Path,
     settings: &'static [&'static str],
 ) -> Result<Postgres, Fault> {
-    let user = run::is_root().then_some(NOBODY);
+    let user = other_user();
     let name = format!("soundpost-test-{}-{}", std::process::id(), secret::random_word(4)?);
     let folder = place.join(name);
     let swept = Sweep(folder.clone());
@@ -102,7 +102,7 @@ fn start_passing(
 
 /// Starts the server of this checkout's demo, and makes its data folder the first time.
 pub(super) fn start_for_demo(binaries: &Binaries, root: &Path, keep: &Path) -> Result<Postgres, Fault> {
-    let user = run::is_root().then_some(NOBODY);
+    let user = other_user();
     let record = keep.join("postgres.path");
     let folder = match fs::read_to_string(&record) {
         Ok(path) => PathBuf::from(path.trim()),

@@ -1,0 +1,250 @@
+//! Many readers at once: a mix of requests over a million calls, and a thousand live streams.
+
+use std::io::{BufRead, BufReader, Write as _};
+use std::net::TcpStream;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::Options;
+use super::pages::{FILL, call_with_transcript};
+use super::report::{Part, number, percentile};
+use crate::fault::{Doing, Fault};
+use crate::http::Client;
+use crate::lab::app::App;
+use crate::lab::ground::{Database, Ground};
+use crate::lab::simulator::Simulator;
+use crate::stop;
+
+/// Requests a second over all readers.
+const RATE: u32 = 50;
+
+/// Sequential scans so far of the tables that are too large for them.
+const SCANS: &str = "select coalesce(sum(seq_scan), 0) from pg_stat_user_tables where schemaname = 'public' and n_live_tup > 10000";
+
+/// Fifty requests a second of the API and of pages, on time whether the one before was answered or not.
+pub(super) fn million(ground: &Ground, options: &Options, part: &mut Part) -> Result<(), Fault> {
+    let (calls, seconds) = if options.quick { (20_000, 5) } else { (1_000_000, 60) };
+    let simulator = Simulator::start(ground, &["--calls", "0"])?;
+    let database = ground.database("million")?;
+    let app = App::new(ground, &database, &simulator, &[("SOUNDPOST_API_PER_MINUTE", "1000000")])?;
+    app.connect_one()?;
+    database.query(&FILL.replace(":calls", &calls.to_string()))?;
+    database.query("vacuum analyze")?;
+    let mut serve = app.serve(&["--no-workers"])?;
+    let paths = paths(&app, &database)?;
+    let client = app.visitor("owner@acme.example")?.into_client();
+    for path in &paths {
+        client.clone().get(&format!("{}{path}", app.url))?.good(path)?;
+    }
+    database.query("select pg_stat_statements_reset()")?;
+    let before = database.number(SCANS)?;
+    let mut milliseconds = on_time(&app, &client, &paths, seconds)?;
+    stop::sleep(Duration::from_secs(2));
+    let scans = database.number(SCANS)? - before;
+    part.note(format!(
+        "{} calls stored, one in twenty with a transcript; {RATE} requests a second for {seconds} s over {} addresses of the API and \
+         of pages, each on time whether the one before was answered or not; a new connection for each.",
+        number(f64::from(calls)),
+        paths.len()
+    ));
+    part.at_most("p95", percentile(&mut milliseconds, 0.95), 100.0, "ms");
+    part.told("median", &format!("{} ms", number(percentile(&mut milliseconds, 0.5))));
+    part.told("p99", &format!("{} ms", number(percentile(&mut milliseconds, 0.99))));
+    part.at_most("sequential scans of tables with more than 10,000 rows", scans, 0.0, "");
+    part.told("memory of serve at its peak", &format!("{:.0} MB", serve.usage().peak_mb));
+    part.detail("The statements that took most of PostgreSQL's time", &database.costliest(8)?);
+    Ok(())
+}
+
+/// What is asked for, with pages deep in the list.
+fn paths(app: &App, database: &Database) -> Result<Vec<String>, Fault> {
+    let call = call_with_transcript(database)?;
+    let mut paths: Vec<String> = [
+        "/",
+        "/calls",
+        "/calls?q=renewal+with+firm7",
+        "/calls?q=nothing+like+this",
+        "/settings/integrations/gong",
+        "/api/v1/me",
+        "/api/v1/integrations/gong",
+        "/api/v1/activity",
+        "/api/v1/calls?state=waiting",
+        "/api/v1/calls?state=gave_up&limit=200",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    paths.extend([
+        format!("/calls/{call}"),
+        format!("/api/v1/calls/{call}"),
+        format!("/api/v1/calls/{call}/transcript"),
+    ]);
+    let mut visitor = app.visitor("owner@acme.example")?;
+    let mut path = "/api/v1/calls?limit=200".to_owned();
+    for _ in 0..4 {
+        let page = visitor.get(&path)?;
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = format!("/api/v1/calls?limit=200&cursor={cursor}");
+        paths.push(path.clone());
+    }
+    Ok(paths)
+}
+
+/// Milliseconds from the moment that each request was due to the end of its answer.
+fn on_time(app: &App, client: &Client, paths: &[String], seconds: u32) -> Result<Vec<f64>, Fault> {
+    let (next, all) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let most = (RATE * seconds) as usize;
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        let reader = || -> Result<(), Fault> {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= most || stop::asked() {
+                    return Ok(());
+                }
+                let due = began + Duration::from_secs_f64(number as f64 / f64::from(RATE));
+                std::thread::sleep(due.saturating_duration_since(Instant::now()));
+                let path = &paths[number % paths.len()];
+                let answer = client.clone().get(&format!("{}{path}", app.url))?;
+                let took = due.elapsed().as_secs_f64() * 1e3;
+                if answer.status != 200 {
+                    return Err(Fault::new(format!("{path} answered {}", answer.status)));
+                }
+                all.lock().map_err(|_| Fault::new("a reader panicked"))?.push(took);
+            }
+        };
+        let readers: Vec<_> = (0..32).map(|_| scope.spawn(reader)).collect();
+        for reader in readers {
+            reader.join().map_err(|_| Fault::new("a reader panicked"))??;
+        }
+        Ok::<(), Fault>(())
+    })?;
+    all.into_inner().map_err(|_| Fault::new("a reader panicked"))
+}
+
+/// Organizations that share the streams: one may have a hundred.
+const ORGANIZATIONS: usize = 10;
+
+/// What a change writes into the state that streams carry: when it was made, far in the future.
+const FAR: f64 = 1e9;
+
+/// A thousand streams, ten changes a second.
+pub(super) fn streams(ground: &Ground, options: &Options, part: &mut Part) -> Result<(), Fault> {
+    let (of_one, changes) = if options.quick { (10, 30) } else { (100, 300) };
+    let words = ["--companies".to_owned(), ORGANIZATIONS.to_string(), "--calls".to_owned(), "0".to_owned()];
+    let simulator = Simulator::start(ground, &words.each_ref().map(String::as_str))?;
+    let database = ground.database("streams")?;
+    let app = App::new(ground, &database, &simulator, &[])?;
+    let mut serve = app.serve(&["--no-workers"])?;
+    let mut clients = Vec::new();
+    for number in 0..ORGANIZATIONS {
+        simulator.tell("/consent", &serde_json::json!({ "consent": { "approve": number } }))?;
+        let email = format!("owner@company{number}.example");
+        app.organization(&format!("Company {number}"), &email)?;
+        let mut visitor = app.visitor(&email)?;
+        visitor.connect_quietly()?;
+        clients.push(visitor.into_client());
+    }
+    let before = serve.memory()?;
+    let (over, open, delays) = (AtomicBool::new(false), AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let peak = std::thread::scope(|scope| {
+        let mut listeners = Vec::new();
+        for client in clients.iter().flat_map(|client| std::iter::repeat_n(client, of_one)) {
+            let listen = || listen(&app, client, &over, &open, &delays);
+            let thread = std::thread::Builder::new().stack_size(128 << 10);
+            listeners.push(thread.spawn_scoped(scope, listen).doing("starting a listener")?);
+        }
+        let told = change(&database, &open, ORGANIZATIONS * of_one, changes).and_then(|()| serve.memory());
+        over.store(true, Ordering::Relaxed);
+        for listener in listeners {
+            listener.join().map_err(|_| Fault::new("a listener panicked"))??;
+        }
+        told
+    })?;
+    let mut delays = delays.into_inner().map_err(|_| Fault::new("a listener panicked"))?;
+    part.note(format!(
+        "{} streams over {ORGANIZATIONS} organizations, ten changes a second for {} s, each heard by {of_one} streams; from the \
+         change in the database to its arrival at the reader.",
+        ORGANIZATIONS * of_one,
+        changes / 10
+    ));
+    part.told("events that arrived", &number(delays.len() as f64));
+    part.at_most("delay, p99", percentile(&mut delays, 0.99), 1_000.0, "ms");
+    part.told("delay, median", &format!("{} ms", number(percentile(&mut delays, 0.5))));
+    part.at_most("memory that the streams added", peak - before, 64.0, "MB");
+    let heard = delays.len() as f64 / (changes * of_one) as f64;
+    part.at_least("events that arrived, of those sent", heard, 0.99, "");
+    Ok(())
+}
+
+/// Opens a stream and notes how late each change arrives, until it is over.
+#[expect(clippy::disallowed_methods, reason = "compared with the clock of a database on this machine")]
+fn listen(
+    app: &App,
+    client: &Client,
+    over: &AtomicBool,
+    open: &AtomicUsize,
+    delays: &Mutex<Vec<f64>>,
+) -> Result<(), Fault> {
+    let url = format!("{}/api/v1/integrations/gong/events", app.url);
+    let (authority, head) = client.head("GET", &url)?;
+    let stream = TcpStream::connect(authority).doing("opening a stream")?;
+    stream.set_read_timeout(Some(Duration::from_secs(2))).doing("opening a stream")?;
+    (&stream).write_all(format!("{head}\r\n").as_bytes()).doing("opening a stream")?;
+    let mut lines = BufReader::new(stream);
+    let (mut line, mut last) = (String::new(), 0.0);
+    while !over.load(Ordering::Relaxed) {
+        match lines.read_line(&mut line) {
+            Ok(0) => return Err(Fault::new("a stream ended by itself")),
+            Ok(_) => {}
+            // Nothing came for a while; what came of a line stays in it.
+            Err(_) => continue,
+        }
+        if line.starts_with("event: status") {
+            open.fetch_add(usize::from(last == 0.0), Ordering::Relaxed);
+            last = f64::max(last, 1.0);
+        } else if let Some(made) = made_at(&line).filter(|made| *made > last) {
+            last = made;
+            let late = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64() - made;
+            delays.lock().map_err(|_| Fault::new("a listener panicked"))?.push(late * 1e3);
+        }
+        line.clear();
+    }
+    Ok(())
+}
+
+/// The moment of the change that an event tells of, in seconds since 1970.
+fn made_at(line: &str) -> Option<f64> {
+    let state: serde_json::Value = serde_json::from_str(line.strip_prefix("data:")?.trim()).ok()?;
+    let text = state["company"]["name"].as_str()?.strip_prefix("at ")?;
+    text.parse::<f64>().ok().map(|far| far - FAR)
+}
+
+/// Waits for the streams to be open, then makes a change every tenth of a second.
+fn change(database: &Database, open: &AtomicUsize, all: usize, changes: usize) -> Result<(), Fault> {
+    let end = Instant::now() + Duration::from_secs(60);
+    while open.load(Ordering::Relaxed) < all {
+        stop::check()?;
+        if Instant::now() > end {
+            return Err(Fault::new(format!("only {} streams of {all} opened", open.load(Ordering::Relaxed))));
+        }
+        stop::sleep(Duration::from_millis(100));
+    }
+    database.query(&format!(
+        "do $$
+         declare connection record;
+         begin
+            for n in 0 .. {} loop
+                select id, organization_id into connection from gong_connections order by id offset n % {ORGANIZATIONS} limit 1;
+                update gong_connections set workspaces = jsonb_build_array(jsonb_build_object('id', '1', 'name',
+                    'at ' || (extract(epoch from clock_timestamp()) + {FAR})::text)) where id = connection.id;
+                perform pg_notify('soundpost_news', replace(connection.organization_id::text, '-', '') || ':connection');
+                commit;
+                perform pg_sleep(0.1);
+            end loop;
+         end $$",
+        changes - 1
+    ))?;
+    stop::sleep(Duration::from_secs(2));
+    Ok(())
+}
