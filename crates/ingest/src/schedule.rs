@@ -151,6 +151,8 @@ pub(crate) fn overlap(row: &Row, defaults: &Defaults) -> Duration {
 pub(crate) fn poll_from(
     last_poll_at: Option<OffsetDateTime>,
     history_to: Option<OffsetDateTime>,
+    floor: OffsetDateTime,
+    overlap: Duration,
 ) -> OffsetDateTime {
     last_poll_at.or(history_to).unwrap_or(floor) - overlap
 }
@@ -178,8 +180,6 @@ mod tests {
         let mut per_minute = vec![0_u32; 240];
         for _ in 0..10_000 {
             let slot = next_slot(ConnectionId::mint(&SystemAmbient), EVERY, NOW);
-    floor: OffsetDateTime,
-    overlap: Duration,
             let minute = usize::try_from((slot - NOW).whole_minutes()).unwrap().min(239);
             per_minute[minute] += 1;
         }
