@@ -18,6 +18,7 @@ mod leaving;
 mod manners;
 mod program;
 mod roles;
+mod searching;
 mod sessions;
 mod strange;
 mod support;

@@ -7,7 +7,14 @@ use kernel::{CallId, ConnectionId, TranscriptState};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use crate::{IngestError, store::views};
+use crate::{
+    IngestError,
+    search::Needle,
+    store::{
+        search::{self, Wish},
+        views,
+    },
+};
 
 /// A person on a call, as Gong names them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -188,8 +195,15 @@ pub struct CallDetail {
 /// When the database fails.
 pub async fn calls(tx: &mut Tx, query: &CallQuery) -> Result<CallPage, IngestError> {
     let limit = query.limit.clamp(1, 200);
-    let pattern = query.search.as_deref().map(str::trim).filter(|s| !s.is_empty()).map(like_pattern);
-    let mut rows = views::page(tx, query.state, pattern.as_deref(), query.cursor, limit + 1).await?;
+    let mut rows = match query.search.as_deref().and_then(Needle::new) {
+        None => views::page(tx, query.state, query.cursor, limit + 1).await?,
+        Some(needle) => {
+            let most = i32::try_from(limit + 1).unwrap_or(201);
+            let wish = Wish { needle: &needle, state: query.state, cursor: query.cursor, most };
+            let found = search::find(tx, &wish).await?;
+            views::these(tx, &found).await?
+        }
+    };
     let more = i64::try_from(rows.len()).is_ok_and(|rows| rows > limit);
     rows.truncate(usize::try_from(limit).unwrap_or(200));
     let calls: Vec<CallSummary> = rows.into_iter().map(CallSummary::try_from).collect::<Result<_, _>>()?;
@@ -204,19 +218,6 @@ pub async fn calls(tx: &mut Tx, query: &CallQuery) -> Result<CallPage, IngestErr
 /// When the database fails.
 pub async fn call(tx: &mut Tx, id: CallId) -> Result<Option<CallDetail>, IngestError> {
     views::detail(tx, id).await?.map(CallDetail::try_from).transpose()
-}
-
-/// A pattern that finds the text itself, whatever signs are in it.
-fn like_pattern(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for c in text.to_lowercase().chars().take(200) {
-        if matches!(c, '%' | '_' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
 }
 
 #[cfg(test)]
@@ -241,10 +242,5 @@ mod tests {
         ] {
             assert_eq!(bad.parse::<CallCursor>().unwrap_err().code(), "setting_out_of_range", "{bad}");
         }
-    }
-
-    #[test]
-    fn signs_of_the_pattern_language_stand_for_themselves() {
-        assert_eq!(like_pattern("100%_a\\B"), "%100\\%\\_a\\\\b%");
     }
 }

@@ -4,20 +4,16 @@
 //! call that is younger than the sending, wherever a company is known to use private calls; elsewhere such a look follows
 //! within a quarter of an hour.
 
-use std::collections::HashMap;
-
 use db::Tx;
 use gong::{GongError, Purpose, TranscriptItem, TranscriptStream, Turn};
 use kernel::{CallId, RunKind, RunState};
-use queue::Lane;
 use time::{Duration, OffsetDateTime};
 
 use crate::{
     IngestError, Work,
-    begin::{progressed, wake},
+    came::Came,
     progress,
-    rules::{CONFIRM_AFTER, GIVE_UP_AFTER, LOOK_LIVES, SLICE, task},
-    schedule,
+    rules::{GIVE_UP_AFTER, LOOK_LIVES, SLICE, task},
     store::{ledger, runs, schedules},
 };
 
@@ -50,13 +46,28 @@ pub async fn fetch_transcripts(work: &Work<'_>, purpose: Purpose) -> Result<Fetc
     let fetch = Fetch { work, purpose };
     let began = tokio::time::Instant::now();
     let mut asked = false;
+    // While the next batch is asked for, the one before goes into the database; never more than one.
+    let mut came: Option<Came> = None;
     loop {
         if work.stop.is_cancelled() || began.elapsed() > SLICE {
+            fetch.settle(came).await?;
             return Ok(Fetching { asked, ended: Fetched::More });
         }
-        match fetch.next_batch().await? {
-            Batch::Ask { open, confirm } => asked |= fetch.ask(open, confirm).await?,
-            Batch::Idle(at) => return Ok(Fetching { asked, ended: Fetched::Idle(at) }),
+        let on_the_way = came.as_ref().map(Came::ids).unwrap_or_default();
+        match fetch.next_batch(on_the_way).await {
+            Ok(Batch::Ask { open, confirm }) => {
+                let (settled, next) = tokio::join!(fetch.settle(came.take()), fetch.ask(open, confirm));
+                settled?;
+                came = next?;
+                asked |= came.is_some();
+            }
+            // What is there to do is known when everything that came is stored.
+            Ok(Batch::Idle(_)) if came.is_some() => fetch.settle(came.take()).await?,
+            Ok(Batch::Idle(at)) => return Ok(Fetching { asked, ended: Fetched::Idle(at) }),
+            Err(error) => {
+                fetch.settle(came).await?;
+                return Err(error);
+            }
         }
     }
 }
@@ -65,9 +76,6 @@ enum Batch {
     Ask { open: Vec<ledger::Open>, confirm: bool },
     Idle(Option<OffsetDateTime>),
 }
-
-/// Calls that were asked for and have not come, and why.
-type Left = HashMap<CallId, &'static str>;
 
 pub(crate) struct Fetch<'a> {
     pub(crate) work: &'a Work<'a>,
@@ -82,7 +90,7 @@ impl Fetch<'_> {
         }
     }
 
-    const fn task(&self) -> &'static str {
+    pub(crate) const fn task(&self) -> &'static str {
         match self.purpose {
             Purpose::Fresh => task::TRANSCRIPTS,
             Purpose::Backfill => task::BACKFILL_TRANSCRIPTS,
@@ -97,7 +105,7 @@ impl Fetch<'_> {
     }
 
     /// What to ask for next. A batch that is not full waits for the listing to end, so that requests are not wasted.
-    async fn next_batch(&self) -> Result<Batch, IngestError> {
+    async fn next_batch(&self, on_the_way: Vec<CallId>) -> Result<Batch, IngestError> {
         let now = self.work.ambient.now();
         let most = i64::try_from(self.work.defaults.transcript_batch).unwrap_or(100);
         let mut tx = self.work.begin().await?;
@@ -106,7 +114,7 @@ impl Fetch<'_> {
             return Ok(Batch::Idle(None));
         };
         let waiting_only = self.is_cancelled(&mut tx).await?;
-        let due = ledger::Due { lane: self.lane(), most, now, waiting_only };
+        let due = ledger::Due { lane: self.lane(), most, now, waiting_only, but: on_the_way };
         let open = ledger::due(&mut tx, self.work.connection, &due).await?;
         let listing = match runs::live(&mut tx, self.work.connection, self.kind()).await? {
             Some(run) => runs::next_window(&mut tx, run.id).await?.is_some(),
@@ -148,145 +156,61 @@ impl Fetch<'_> {
         Ok(turn)
     }
 
-    /// Asks for the transcripts of calls; false when none of them may be asked for any longer.
-    async fn ask(&self, mut open: Vec<ledger::Open>, confirm: bool) -> Result<bool, IngestError> {
+    /// Asks for the transcripts of calls; `None` when none of them may be asked for any longer. What came last is not
+    /// stored yet.
+    async fn ask(&self, mut open: Vec<ledger::Open>, confirm: bool) -> Result<Option<Came>, IngestError> {
         let mut turn = self.turn(&mut open).await?;
         if open.is_empty() {
-            return Ok(false);
+            return Ok(None);
         }
         let ids: Vec<String> = open.iter().map(|call| call.gong_call_id.clone()).collect();
-        let mut left: Left = open.iter().map(|call| (call.id, "not_transcribed_yet")).collect();
+        let mut came = Came::nothing(open, confirm);
         let mut cursor = None;
         loop {
             let mut stream = match self.work.gong.transcripts_in(turn, &ids, cursor.as_ref()).await {
                 Ok(stream) => stream,
-                // The pages before are stored; what is left is asked for anew.
+                // What the pages before brought stays; what is left is asked for anew.
                 Err(GongError::CursorExpired { .. }) if cursor.is_some() => {
-                    left.clear();
+                    came.left.clear();
                     break;
                 }
                 Err(error) => return Err(IngestError::Gong(error)),
             };
-            self.receive(&mut stream, &open, &mut left, confirm).await?;
+            self.receive(&mut stream, &mut came).await?;
             match stream.cursor().filter(|next| cursor.as_ref() != Some(*next)).cloned() {
                 Some(next) => cursor = Some(next),
                 None => break,
             }
+            self.store(&mut came).await?;
             // A further page has to be asked for with the same ids. When one of them turned private, the rest is asked
             // for anew without it.
-            let mut again: Vec<_> = open.iter().filter(|call| left.contains_key(&call.id)).cloned().collect();
+            let mut again = came.missing();
             let before = again.len();
             turn = self.turn(&mut again).await?;
             if again.len() < before {
-                left.clear();
+                came.left.clear();
                 break;
             }
         }
-        self.put_back(&open, &left).await?;
-        Ok(true)
+        Ok(Some(came))
     }
 
-    /// Reads one answer to its end and stores what it brought.
-    async fn receive(
-        &self,
-        stream: &mut TranscriptStream,
-        open: &[ledger::Open],
-        left: &mut Left,
-        confirm: bool,
-    ) -> Result<(), IngestError> {
-        let by_id: HashMap<&str, &ledger::Open> =
-            open.iter().map(|call| (call.gong_call_id.as_str(), call)).collect();
-        let mut batch = ledger::Batch::default();
+    /// Reads one answer to its end; stores what it brought whenever that is much.
+    async fn receive(&self, stream: &mut TranscriptStream, came: &mut Came) -> Result<(), IngestError> {
         while let Some(item) = stream.next().await {
             match item.map_err(IngestError::Gong)? {
-                TranscriptItem::Ready(transcript) => {
-                    let Some(call) = by_id.get(transcript.call_id.as_str()) else { continue };
-                    if left.remove(&call.id).is_some() {
-                        push(&mut batch, call.id, transcript);
-                    }
+                TranscriptItem::Ready(transcript) => came.take(transcript),
+                TranscriptItem::Bad { call_id, why } => {
+                    metrics::counter!("validation_failures_total").increment(1);
+                    tracing::warn!(connection.id = %self.work.connection, why, "A transcript could not be read.");
+                    came.spoil(call_id.as_deref());
                 }
-                TranscriptItem::Bad { call_id, why } => self.note_bad(&by_id, left, call_id.as_deref(), why),
             }
-            if batch.bytes >= FLUSH_BYTES {
-                self.flush(&mut batch, left, open, confirm).await?;
+            if came.batch.bytes >= FLUSH_BYTES {
+                self.store(came).await?;
             }
         }
-        self.flush(&mut batch, left, open, confirm).await
-    }
-
-    fn note_bad(
-        &self,
-        by_id: &HashMap<&str, &ledger::Open>,
-        left: &mut Left,
-        call_id: Option<&str>,
-        why: &'static str,
-    ) {
-        metrics::counter!("validation_failures_total").increment(1);
-        tracing::warn!(connection.id = %self.work.connection, why, "A transcript could not be read.");
-        if let Some(call) = call_id.and_then(|id| by_id.get(id)) {
-            left.insert(call.id, "transcript_unreadable");
-        }
-    }
-
-    /// Stores what came; after a look at the calls where that is asked for.
-    async fn flush(
-        &self,
-        batch: &mut ledger::Batch,
-        left: &mut Left,
-        open: &[ledger::Open],
-        confirm: bool,
-    ) -> Result<(), IngestError> {
-        if batch.calls.is_empty() {
-            return Ok(());
-        }
-        let mut batch = std::mem::take(batch);
-        let stored_at = self.work.ambient.now();
-        if confirm {
-            let came: Vec<(CallId, String)> = open
-                .iter()
-                .filter(|call| batch.calls.contains(&call.id))
-                .map(|call| (call.id, call.gong_call_id.clone()))
-                .collect();
-            let public = self.look(&came).await?;
-            let unlisted = batch.calls.iter().filter(|id| !public.contains(id));
-            left.extend(unlisted.map(|id| (*id, "not_listed")));
-            retain(&mut batch, |id| public.contains(&id));
-        }
-        let now = self.work.ambient.now();
-        let mut tx = self.work.begin().await?;
-        let stored = ledger::store(&mut tx, &batch, if confirm { stored_at } else { now }).await?;
-        if self.purpose == Purpose::Backfill {
-            progress::transcripts_came(&mut tx, self.work.connection, stored).await?;
-        }
-        if !confirm {
-            wake(&mut tx, task::CONFIRM, Lane::Upkeep, self.work.connection, Some(now + CONFIRM_AFTER))
-                .await?;
-        }
-        tx.announce("progress").await?;
-        tx.commit().await?;
-        metrics::counter!("soundpost_transcripts_stored_total").increment(stored.unsigned_abs());
         Ok(())
-    }
-
-    /// What did not come waits, with growing gaps that never exceed the poll interval, and is given up after 14 days.
-    async fn put_back(&self, open: &[ledger::Open], left: &Left) -> Result<(), IngestError> {
-        let now = self.work.ambient.now();
-        let mut tx = self.work.begin().await?;
-        let schedule = schedules::load(&mut tx, self.work.connection).await?;
-        let every = schedule::every(schedule.as_ref(), self.work.defaults);
-        let postponed: Vec<ledger::Postponed> = open
-            .iter()
-            .filter_map(|call| left.get(&call.id).map(|reason| (call, *reason)))
-            .map(|(call, reason)| {
-                let next_try_at = next_try(call.waiting_since, call.tries, every, now);
-                ledger::Postponed { id: call.id, next_try_at, reason }
-            })
-            .collect();
-        ledger::postpone(&mut tx, &postponed, now).await?;
-        self.count(&mut tx, 0).await?;
-        progressed(&mut tx, self.task(), self.work.connection).await?;
-        tx.announce("progress").await?;
-        Ok(tx.commit().await?)
     }
 }
 
@@ -310,28 +234,6 @@ pub(crate) fn next_try(
 fn gap(tries: i32, every: std::time::Duration) -> std::time::Duration {
     let doublings = u32::try_from(tries.clamp(0, 10)).unwrap_or(0);
     std::time::Duration::from_secs(15 * 60).saturating_mul(1 << doublings).min(every)
-}
-
-fn push(batch: &mut ledger::Batch, call: CallId, transcript: gong::Transcript) {
-    batch.bytes += transcript.body.len();
-    batch.calls.push(call);
-    batch.bodies.push(transcript.body);
-    batch.sentences.push(i32::try_from(transcript.sentences).unwrap_or(i32::MAX));
-    batch.words.push(i32::try_from(transcript.words).unwrap_or(i32::MAX));
-    batch.end_ms.push(transcript.end_ms);
-}
-
-fn retain(batch: &mut ledger::Batch, keep: impl Fn(CallId) -> bool) {
-    let flags: Vec<bool> = batch.calls.iter().map(|id| keep(*id)).collect();
-    fn only<T>(column: &mut Vec<T>, flags: &[bool]) {
-        let mut flags = flags.iter();
-        column.retain(|_| flags.next().copied().unwrap_or(false));
-    }
-    only(&mut batch.calls, &flags);
-    only(&mut batch.bodies, &flags);
-    only(&mut batch.sentences, &flags);
-    only(&mut batch.words, &flags);
-    only(&mut batch.end_ms, &flags);
 }
 
 #[cfg(test)]

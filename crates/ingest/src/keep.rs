@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use crate::{
     IngestError,
     calls::Party,
+    search::signs,
     store::{calls, schedules},
 };
 
@@ -103,6 +104,7 @@ pub(crate) async fn keep(
 
 fn row<'a>(call: &'a Call, ambient: &dyn Ambient) -> calls::NewCall<'a> {
     let parties: Vec<Party> = call.parties.iter().flatten().take(PARTIES_MOST).map(party).collect();
+    let search_text = search_text(call.title.as_deref(), &parties);
     calls::NewCall {
         id: CallId::mint(ambient).uuid(),
         gong_call_id: &call.id,
@@ -118,7 +120,8 @@ fn row<'a>(call: &'a Call, ambient: &dyn Ambient) -> calls::NewCall<'a> {
         workspace_id: call.workspace_id.as_deref(),
         primary_user_id: call.primary_user_id.as_deref(),
         is_partial: call.parties.is_none(),
-        search_text: search_text(call.title.as_deref(), &parties),
+        search_signs: signs(&search_text),
+        search_text,
         parties,
     }
 }
@@ -139,7 +142,7 @@ fn party(party: &gong::Party) -> Party {
     }
 }
 
-fn search_text(title: Option<&str>, parties: &[Party]) -> String {
+pub(crate) fn search_text(title: Option<&str>, parties: &[Party]) -> String {
     let mut text = String::new();
     let names = parties.iter().flat_map(|p| [p.name.as_deref(), p.email.as_deref()]);
     for part in std::iter::once(title).chain(names).flatten() {

@@ -6,19 +6,21 @@
 mod begin;
 mod budget;
 mod calls;
+mod came;
 mod error;
 mod explain;
 mod fetch;
 pub mod fleet;
 mod keep;
-mod look;
-mod pace;
 mod listing;
-mod progress;
+mod look;
 #[cfg(test)]
 mod model;
+mod pace;
+mod progress;
 mod rules;
 mod schedule;
+mod search;
 mod store;
 mod transcript;
 mod walk;

@@ -107,7 +107,7 @@ pub(crate) async fn estimate_thousandths(
     }
     let total = run.total.map(i64::from).or_else(|| total.and_then(|t| i64::try_from(t).ok()));
     let listed = i64::from(run.listed) + i64::try_from(rows).unwrap_or(0);
-    let open = ledger::wanted(tx, connection, lane).await?;
+    let open = ledger::wanted_in_all(tx, connection).await?;
     Ok(thousandths(listed, open, total))
 }
 
@@ -125,7 +125,7 @@ pub(crate) async fn transcripts_came(
     stored: i64,
 ) -> Result<(), IngestError> {
     let Some(run) = runs::live(tx, connection, RunKind::Backfill).await? else { return Ok(()) };
-    let open = ledger::wanted(tx, connection, 1).await?;
+    let open = ledger::wanted_in_all(tx, connection).await?;
     let progress = thousandths(run.listed.into(), open, run.total.map(i64::from));
     runs::step(tx, run.id, &runs::Step { transcripts_stored: stored, progress, ..runs::Step::default() })
         .await?;
@@ -140,7 +140,7 @@ pub(crate) async fn finish_backfill(
 ) -> Result<(), IngestError> {
     let Some(run) = runs::live(tx, connection, RunKind::Backfill).await? else { return Ok(()) };
     let listing = runs::next_window(tx, run.id).await?.is_some();
-    if !listing && ledger::wanted(tx, connection, 1).await? == 0 {
+    if !listing && !ledger::any_wanted(tx, connection, 1).await? {
         runs::finish(tx, run.id, RunState::Done, None, ambient.now()).await?;
         tx.announce("progress").await?;
     }

@@ -28,6 +28,7 @@ pub(crate) struct NewCall<'a> {
     pub(crate) parties: Vec<Party>,
     pub(crate) is_partial: bool,
     pub(crate) search_text: String,
+    pub(crate) search_signs: i64,
 }
 
 /// Stores calls, whole, over what was stored of them; says how many are new. `lane`: 0 fresh, 1 backfill.
@@ -44,13 +45,13 @@ pub(crate) async fn upsert(
     let new: Vec<bool> = sqlx::query_scalar(
         "insert into gong_calls as c
             (id, organization_id, connection_id, gong_call_id, title, url, started_at, duration_seconds, direction, system,
-             scope, media, language, workspace_id, primary_user_id, parties, is_partial, search_text, lane, looked_at, created_at)
+             scope, media, language, workspace_id, primary_user_id, parties, is_partial, search_text, search_signs, lane, looked_at, created_at)
          select n.id, $1, $2, n.gong_call_id, n.title, n.url, n.started_at, n.duration_seconds, n.direction, n.system,
-             n.scope, n.media, n.language, n.workspace_id, n.primary_user_id, n.parties, n.is_partial, n.search_text, $4, $5, $5
+             n.scope, n.media, n.language, n.workspace_id, n.primary_user_id, n.parties, n.is_partial, n.search_text, n.search_signs, $4, $5, $5
          from jsonb_to_recordset($3) as n(
              id uuid, gong_call_id text, title text, url text, started_at timestamptz, duration_seconds bigint,
              direction text, system text, scope text, media text, language text, workspace_id text, primary_user_id text,
-             parties jsonb, is_partial boolean, search_text text)
+             parties jsonb, is_partial boolean, search_text text, search_signs bigint)
          order by n.gong_call_id
          on conflict (connection_id, gong_call_id) do update set
              title = excluded.title, url = excluded.url, started_at = excluded.started_at,
@@ -59,6 +60,7 @@ pub(crate) async fn upsert(
              workspace_id = excluded.workspace_id, primary_user_id = excluded.primary_user_id,
              parties = case when excluded.is_partial and not c.is_partial then c.parties else excluded.parties end,
              is_partial = excluded.is_partial and c.is_partial, search_text = excluded.search_text,
+             search_signs = excluded.search_signs,
              lane = least(c.lane, excluded.lane), looked_at = excluded.looked_at, missing_since = null
          returning (xmax = 0)",
     )

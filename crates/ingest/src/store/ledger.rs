@@ -24,6 +24,8 @@ pub(crate) struct Due {
     pub(crate) now: OffsetDateTime,
     /// Only those that were asked for before.
     pub(crate) waiting_only: bool,
+    /// Not these: their transcripts came and are on the way into the database.
+    pub(crate) but: Vec<CallId>,
 }
 
 /// The next calls of a lane to ask for.
@@ -31,7 +33,7 @@ pub(crate) async fn due(tx: &mut Tx, connection: ConnectionId, due: &Due) -> Res
     sqlx::query_as(
         "select id, gong_call_id, looked_at, waiting_since, tries from gong_calls
          where organization_id = $1 and connection_id = $2 and lane = $5 and transcript_state in ('wanted', 'waiting')
-           and (next_try_at is null or next_try_at <= $4) and (transcript_state = 'waiting' or not $6)
+           and (next_try_at is null or next_try_at <= $4) and (transcript_state = 'waiting' or not $6) and id <> all($7)
          order by next_try_at nulls first, started_at desc
          limit $3",
     )
@@ -41,6 +43,7 @@ pub(crate) async fn due(tx: &mut Tx, connection: ConnectionId, due: &Due) -> Res
     .bind(due.now)
     .bind(due.lane)
     .bind(due.waiting_only)
+    .bind(&due.but)
     .fetch_all(&mut **tx)
     .await
     .map_err(IngestError::db("finding transcripts to ask for"))
@@ -48,9 +51,13 @@ pub(crate) async fn due(tx: &mut Tx, connection: ConnectionId, due: &Due) -> Res
 
 /// Which of these calls are still here, public and without their transcript, as of now.
 pub(crate) async fn still_open(tx: &mut Tx, ids: &[CallId]) -> Result<Vec<CallId>, IngestError> {
+    // Each by its id: without statistics (a first backfill) the planner thinks that an organization has a handful of calls
+    // and reads them all.
     sqlx::query_scalar(
-        "select id from gong_calls
-         where organization_id = $1 and id = any($2) and transcript_state in ('wanted', 'waiting')",
+        "select c.id from unnest($2::uuid[]) as asked(id) cross join lateral (
+            select g.id from gong_calls g
+            where g.id = asked.id and g.organization_id = $1 and g.transcript_state in ('wanted', 'waiting') limit 1
+         ) c",
     )
     .bind(tx.scope().organization())
     .bind(ids)
@@ -91,7 +98,25 @@ pub(crate) async fn next_due(
     .map_err(IngestError::db("finding the next waiting transcript"))
 }
 
-/// How many calls of a lane were never asked for.
+/// Whether a call of a lane was never asked for.
+pub(crate) async fn any_wanted(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    lane: i16,
+) -> Result<bool, IngestError> {
+    sqlx::query_scalar(
+        "select exists (select 1 from gong_calls
+         where organization_id = $1 and connection_id = $2 and lane = $3 and transcript_state = 'wanted')",
+    )
+    .bind(tx.scope().organization())
+    .bind(connection)
+    .bind(lane)
+    .fetch_one(&mut **tx)
+    .await
+    .map_err(IngestError::db("looking for open transcripts"))
+}
+
+/// How many calls of a lane were never asked for; counts them.
 pub(crate) async fn wanted(tx: &mut Tx, connection: ConnectionId, lane: i16) -> Result<i64, IngestError> {
     sqlx::query_scalar(
         "select count(*) from gong_calls
@@ -100,6 +125,19 @@ pub(crate) async fn wanted(tx: &mut Tx, connection: ConnectionId, lane: i16) -> 
     .bind(tx.scope().organization())
     .bind(connection)
     .bind(lane)
+    .fetch_one(&mut **tx)
+    .await
+    .map_err(IngestError::db("counting open transcripts"))
+}
+
+/// How many calls of a connection were never asked for, in whatever lane; counts nothing.
+pub(crate) async fn wanted_in_all(tx: &mut Tx, connection: ConnectionId) -> Result<i64, IngestError> {
+    sqlx::query_scalar(
+        "select coalesce(sum(calls), 0)::bigint from gong_call_counts
+         where organization_id = $1 and connection_id = $2 and transcript_state = 'wanted'",
+    )
+    .bind(tx.scope().organization())
+    .bind(connection)
     .fetch_one(&mut **tx)
     .await
     .map_err(IngestError::db("counting open transcripts"))
@@ -118,11 +156,17 @@ pub(crate) struct Batch {
 
 /// Stores transcripts of calls that are still here and still lack theirs; says how many.
 pub(crate) async fn store(tx: &mut Tx, batch: &Batch, now: OffsetDateTime) -> Result<i64, IngestError> {
+    let mine = hold(tx, &batch.calls).await?;
+    // By their place, which stays while they are held: by id the planner would read all calls of the organization (see
+    // `still_open`).
     let done = sqlx::query(
         "with mine as (
             update gong_calls set transcript_state = 'stored', transcript_reason = null, waiting_since = null,
                 next_try_at = null, stored_at = $7
-            where organization_id = $1 and id = any($2) and transcript_state in ('wanted', 'waiting')
+            where organization_id = $1 and ctid = any(array(
+                select c.place from unnest($8::uuid[]) as held(id) cross join lateral (
+                    select g.ctid as place from gong_calls g where g.id = held.id and g.organization_id = $1 limit 1
+                ) c))
             returning id
          )
          insert into gong_transcripts (call_id, organization_id, body, sentences, words, end_ms, stored_at)
@@ -138,10 +182,27 @@ pub(crate) async fn store(tx: &mut Tx, batch: &Batch, now: OffsetDateTime) -> Re
     .bind(&batch.words)
     .bind(&batch.end_ms)
     .bind(now)
+    .bind(&mine)
     .execute(&mut **tx)
     .await
     .map_err(IngestError::db("storing transcripts"))?;
     Ok(i64::try_from(done.rows_affected()).unwrap_or(i64::MAX))
+}
+
+/// Holds those of these calls that still lack their transcript, until the transaction ends.
+async fn hold(tx: &mut Tx, ids: &[CallId]) -> Result<Vec<CallId>, IngestError> {
+    sqlx::query_scalar(
+        "select c.id from unnest($2::uuid[]) as asked(id) cross join lateral (
+            select g.id from gong_calls g
+            where g.id = asked.id and g.organization_id = $1 and g.transcript_state in ('wanted', 'waiting')
+            limit 1 for no key update
+         ) c",
+    )
+    .bind(tx.scope().organization())
+    .bind(ids)
+    .fetch_all(&mut **tx)
+    .await
+    .map_err(IngestError::db("holding calls whose transcripts came"))
 }
 
 /// What is written of a call whose transcript did not come.

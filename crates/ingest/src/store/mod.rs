@@ -4,5 +4,6 @@ pub(crate) mod calls;
 pub(crate) mod ledger;
 pub(crate) mod runs;
 pub(crate) mod schedules;
+pub(crate) mod search;
 pub(crate) mod usage;
 pub(crate) mod views;

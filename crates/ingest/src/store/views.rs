@@ -55,7 +55,6 @@ impl TryFrom<SummaryRow> for CallSummary {
 pub(crate) async fn page(
     tx: &mut Tx,
     state: Option<TranscriptState>,
-    pattern: Option<&str>,
     cursor: Option<CallCursor>,
     most: i64,
 ) -> Result<Vec<SummaryRow>, IngestError> {
@@ -65,19 +64,32 @@ pub(crate) async fn page(
          from gong_calls
          where organization_id = $1
            and ($2::text is null or transcript_state = $2)
-           and ($3::text is null or search_text like $3)
-           and ($4::timestamptz is null or (started_at, id) < ($4, $5))
-         order by started_at desc, id desc limit $6",
+           and ($3::timestamptz is null or (started_at, id) < ($3, $4))
+         order by started_at desc, id desc limit $5",
     )
     .bind(tx.scope().organization())
     .bind(state.map(TranscriptState::as_str))
-    .bind(pattern)
     .bind(cursor.map(|c| c.started_at))
     .bind(cursor.map(|c| c.id))
     .bind(most)
     .fetch_all(&mut **tx)
     .await
     .map_err(IngestError::db("listing calls"))
+}
+
+/// Calls by their ids, newest first.
+pub(crate) async fn these(tx: &mut Tx, ids: &[CallId]) -> Result<Vec<SummaryRow>, IngestError> {
+    sqlx::query_as(
+        "select id, gong_call_id, title, url, started_at, duration_seconds, transcript_state, transcript_reason,
+                is_partial, parties
+         from gong_calls
+         where organization_id = $1 and id = any($2) order by started_at desc, id desc",
+    )
+    .bind(tx.scope().organization())
+    .bind(ids)
+    .fetch_all(&mut **tx)
+    .await
+    .map_err(IngestError::db("reading the calls that were found"))
 }
 
 #[derive(FromRow)]
