@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a story that cannot go on has failed")]
 
 mod failures;
+mod history;
 mod listing;
 mod pace;
 mod privacy;

@@ -22,5 +22,6 @@ mod searching;
 mod sessions;
 mod strange;
 mod support;
+mod switching;
 mod traces;
 mod walls;

@@ -43,6 +43,7 @@ impl Operation {
             "changePassword" => {
                 json!({ "current_password": "not the password", "new_password": "another battery staple" })
             }
+            "switchOrganization" => json!({ "organization": format!("org_{}", "7".repeat(32)) }),
             "createApiKey" => json!({ "name": "made in a story", "role": "viewer" }),
             "addMember" => json!({ "email": format!("{}@new.example", Uuid::new_v4()), "role": "viewer" }),
             "changeMember" => json!({ "role": "viewer" }),

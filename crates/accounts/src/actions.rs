@@ -28,6 +28,7 @@ actions! {
     ORGANIZATION_RENAMED = "organization.renamed", "renamed the organization";
     LOGIN_SUCCEEDED = "login.succeeded", "logged in";
     LOGIN_FAILED = "login.failed", "was given as the account in a log-in with a wrong password";
+    SESSION_SWITCHED = "session.switched", "came over from another organization";
     SESSION_ENDED = "session.ended", "logged out";
     PASSWORD_CHANGED = "password.changed", "changed the password";
     PASSWORD_RESET = "password.reset", "gave a person a new initial password";
@@ -35,9 +36,11 @@ actions! {
     MEMBER_ADDED = "member.added", "added a member";
     MEMBER_ROLE_CHANGED = "member.role_changed", "changed the role of a member";
     MEMBER_REMOVED = "member.removed", "removed a member";
+    MEMBER_LEFT = "member.left", "left the organization";
     API_KEY_CREATED = "api_key.created", "created an API key";
     API_KEY_REVOKED = "api_key.revoked", "revoked an API key";
     GONG_CONNECT_STARTED = "gong.connect_started", "began to connect Gong";
+    GONG_CONNECT_CANCELLED = "gong.connect_cancelled", "gave up a connect request that was on its way";
     GONG_CONNECT_FAILED = "gong.connect_failed", "did not get Gong connected";
     GONG_CONNECTED = "gong.connected", "connected Gong";
     GONG_SETTINGS_CHANGED = "gong.settings_changed", "changed the settings of the Gong connection";

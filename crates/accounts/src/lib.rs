@@ -32,7 +32,7 @@ pub use error::AccountsError;
 pub use fields::password_policy;
 pub use key_format::looks_like_api_key;
 pub use login::{LoggedIn, LoginError, LoginRequest, login};
-pub use members::{AddedMember, MOST_MEMBERS, MemberLine, add_member, change_role, members, remove_member};
+pub use members::{AddedMember, MOST_MEMBERS, MemberLine, add_member, address_of, change_role, leave_organization, members, remove_member};
 pub use organizations::{
     CreatedOrganization, Member, Membership, NewOrganization, Organization, create_organization,
     memberships_of_email, memberships_of_user, organization, rename_organization, resolve_session,

@@ -6,7 +6,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use crate::{
-    AccountsError, Cursor, Entry, Listing, PageSize, PasswordHasher, Permission, RequestInfo, actions,
+    AccountsError, Action, Cursor, Entry, Listing, PageSize, PasswordHasher, Permission, RequestInfo, actions,
     audit::{Who, audit, write},
     fields,
     organizations::Newcomer,
@@ -53,6 +53,14 @@ pub async fn members(
     Ok(Listing::cut(lines, size, |line| Cursor { at: line.since, id: line.user.uuid() }))
 }
 
+/// The address of a member; `None` for somebody who does not belong to the organization (any longer).
+///
+/// # Errors
+/// When the database fails.
+pub async fn address_of(tx: &mut Tx, user: UserId) -> Result<Option<String>, AccountsError> {
+    store::address_of(tx, user).await
+}
+
 /// Adds a person by address. Somebody who has an account only gets the membership and keeps the password.
 ///
 /// # Errors
@@ -85,6 +93,7 @@ pub async fn add_member(
     let detail = json!({ "email": email, "before": null, "after": role.as_str(), "new_account": is_new });
     let entry = Entry::new(actions::MEMBER_ADDED, request).target(user).detail(detail);
     write(&mut tx, Who { organization, actor: scope.actor(), label: None }, entry, ambient).await?;
+    tx.announce(organization, "members").await?;
     tx.commit().await?;
     Ok(AddedMember { user, initial_password: initial_password.filter(|_| is_new) })
 }
@@ -131,17 +140,53 @@ pub async fn remove_member(
     store::lock_organization(&mut tx).await?;
     let before = store::role_of(&mut tx, user).await?.ok_or(AccountsError::NotFound { what: "member" })?;
     may_change(scope.actor(), Some(user), Some(before), None)?;
+    end_membership(tx, user, before, actions::MEMBER_REMOVED, request, ambient).await?;
+    end_sessions_here(db, scope, user).await
+}
+
+/// Ends the actor's own membership: the sessions in this organization and the API keys made here end with it.
+///
+/// # Errors
+/// [`AccountsError::Forbidden`] for anybody but a person; [`AccountsError::LastOwner`]; when the database fails.
+pub async fn leave_organization(
+    db: &Db,
+    scope: &Scope,
+    request: &RequestInfo,
+    ambient: &dyn Ambient,
+) -> Result<(), AccountsError> {
+    let Actor::User(user, _) = scope.actor() else {
+        return Err(AccountsError::Forbidden { rule: "only a person can leave an organization" });
+    };
+    let mut tx = db.begin(scope).await?;
+    store::lock_organization(&mut tx).await?;
+    let before = store::role_of(&mut tx, user).await?.ok_or(AccountsError::NotFound { what: "member" })?;
+    end_membership(tx, user, before, actions::MEMBER_LEFT, request, ambient).await?;
+    end_sessions_here(db, scope, user).await
+}
+
+async fn end_membership(
+    mut tx: Tx,
+    user: UserId,
+    before: Role,
+    action: Action,
+    request: &RequestInfo,
+    ambient: &dyn Ambient,
+) -> Result<(), AccountsError> {
     keep_an_owner(&mut tx, before).await?;
     for key in api_keys::revoke_of_user(&mut tx, user, ambient.now()).await? {
-        let why = json!({ "because": "the member who made it was removed" });
+        let why = json!({ "because": "the member who made it does not belong here any longer" });
         let entry = Entry::new(actions::API_KEY_REVOKED, request).target(key).detail(why);
         audit(&mut tx, entry, ambient).await?;
     }
     let detail = json!({ "before": before.as_str(), "after": null });
-    audit(&mut tx, Entry::new(actions::MEMBER_REMOVED, request).target(user).detail(detail), ambient).await?;
+    audit(&mut tx, Entry::new(action, request).target(user).detail(detail), ambient).await?;
     store::delete(&mut tx, user).await?;
-    tx.commit().await?;
-    // Without the membership no session gets in; deleting them frees the rows.
+    tx.announce("members").await?;
+    Ok(tx.commit().await?)
+}
+
+/// Without the membership no session gets in; deleting them frees the rows.
+async fn end_sessions_here(db: &Db, scope: &Scope, user: UserId) -> Result<(), AccountsError> {
     let mut tx = db.fleet().await?;
     fleet::sessions::delete_of_user(&mut tx, user, Some(scope.organization()), None).await?;
     tx.commit().await?;

@@ -24,7 +24,7 @@ pub use error::{ConnectError, ConnectorError, SessionError};
 pub use escrow::Escrow;
 pub use flow::{Begun, Returned};
 pub use life::{
-    clear_error, current, disconnect, end_pause, is_connecting, may_try_scope, note_error, note_missing_scope, pause,
+    cancel_connecting, clear_error, connecting_until, current, disconnect, end_pause, may_try_scope, note_error, note_missing_scope, pause,
     resume, scope_regained,
 };
 pub use model::{AuthKind, Connection, LastError, Workspace, reason};

@@ -20,12 +20,30 @@ pub async fn current(tx: &mut Tx) -> Result<Option<Connection>, ConnectorError> 
     connections::newest(tx).await
 }
 
-/// Whether an admin is at Gong right now: nothing is connected, and a connect request is open.
+/// Until when an admin who is at Gong right now may come back: nothing is connected, and a connect request is open.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn is_connecting(tx: &mut Tx, now: OffsetDateTime) -> Result<bool, ConnectorError> {
-    Ok(live(tx).await.is_err() && flows::any_open(tx, now).await?)
+pub async fn connecting_until(
+    tx: &mut Tx,
+    now: OffsetDateTime,
+) -> Result<Option<OffsetDateTime>, ConnectorError> {
+    if live(tx).await.is_ok() {
+        return Ok(None);
+    }
+    flows::open_until(tx, now).await
+}
+
+/// Ends open connect requests: whoever comes back from Gong with one is told that it is not known. False when none was open.
+///
+/// # Errors
+/// When the database fails.
+pub async fn cancel_connecting(tx: &mut Tx) -> Result<bool, ConnectorError> {
+    let ended = flows::discard(tx).await? > 0;
+    if ended {
+        tx.announce("connection").await?;
+    }
+    Ok(ended)
 }
 
 async fn live(tx: &mut Tx) -> Result<Connection, ConnectorError> {
@@ -90,7 +108,7 @@ pub async fn end_pause(tx: &mut Tx, now: OffsetDateTime) -> Result<bool, Connect
 /// When the database fails.
 pub async fn disconnect(tx: &mut Tx, now: OffsetDateTime) -> Result<Option<ConnectionId>, ConnectorError> {
     connections::lock(tx).await?;
-    flows::discard(tx).await?;
+    cancel_connecting(tx).await?;
     let Ok(connection) = live(tx).await else { return Ok(None) };
     credentials::delete(tx, connection.id).await?;
     claims::release(tx, connection.id).await?;

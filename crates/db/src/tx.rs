@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use kernel::Scope;
+use kernel::{OrganizationId, Scope};
 use sqlx::{
     PgConnection, PgPool, Postgres, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -150,14 +150,22 @@ impl Tx {
     /// # Errors
     /// When the database fails.
     pub async fn announce(&mut self, topic: &'static str) -> Result<(), DbError> {
-        let payload = format!("{}:{topic}", self.scope.organization().uuid().simple());
-        sqlx::query("select pg_notify('soundpost_news', $1)")
-            .bind(payload)
-            .execute(&mut *self.inner)
-            .await
-            .map(|_| ())
-            .map_err(DbError::while_doing("announcing a change"))
+        announce(&mut self.inner, self.scope.organization(), topic).await
     }
+}
+
+async fn announce(
+    conn: &mut PgConnection,
+    organization: OrganizationId,
+    topic: &'static str,
+) -> Result<(), DbError> {
+    let payload = format!("{}:{topic}", organization.uuid().simple());
+    sqlx::query("select pg_notify('soundpost_news', $1)")
+        .bind(payload)
+        .execute(conn)
+        .await
+        .map(|_| ())
+        .map_err(DbError::while_doing("announcing a change"))
 }
 
 impl Deref for Tx {
@@ -180,6 +188,18 @@ pub struct FleetTx {
 }
 
 impl FleetTx {
+    /// Tells every process that something of an organization changed; sent when the transaction commits.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn announce(
+        &mut self,
+        organization: OrganizationId,
+        topic: &'static str,
+    ) -> Result<(), DbError> {
+        announce(&mut self.inner, organization, topic).await
+    }
+
     /// Makes everything done in this transaction lasting.
     ///
     /// # Errors

@@ -135,6 +135,19 @@ async fn start_at(
     Ok(run)
 }
 
+/// Lets a backfill that failed go on where it stopped; false when there is none that could.
+///
+/// # Errors
+/// When the database fails.
+pub async fn resume_backfill(tx: &mut Tx, connection: ConnectionId) -> Result<bool, IngestError> {
+    let goes_on = runs::reopen_backfill(tx, connection).await?;
+    if goes_on {
+        wake(tx, task::BACKFILL, Lane::Bulk, connection, None).await?;
+        tx.announce("progress").await?;
+    }
+    Ok(goes_on)
+}
+
 /// Stops the running backfill; what it brought stays. False when none was running.
 ///
 /// # Errors
@@ -150,7 +163,7 @@ pub async fn cancel_backfill(
     Ok(ended)
 }
 
-/// Ends a poll or sweep that cannot go on; the next one begins anew. A backfill keeps its place for a retry.
+/// Ends a run that cannot go on. The next poll or sweep begins anew; a backfill keeps its place, for whoever lets it go on.
 ///
 /// # Errors
 /// When the database fails.
@@ -161,12 +174,13 @@ pub async fn give_up(
     code: &str,
     ambient: &dyn Ambient,
 ) -> Result<(), IngestError> {
-    if kind != RunKind::Backfill
-        && let Some(run) = runs::live(tx, connection, kind).await?
-    {
+    let Some(run) = runs::live(tx, connection, kind).await? else { return Ok(()) };
+    if kind == RunKind::Backfill {
+        runs::give_up(tx, run.id, code, ambient.now()).await?;
+    } else {
         runs::finish(tx, run.id, RunState::Failed, Some(code), ambient.now()).await?;
     }
-    Ok(())
+    Ok(tx.announce("progress").await?)
 }
 
 /// Wakes the worker that fetches transcripts: in the lane of the work that made them wanted.

@@ -211,6 +211,8 @@ pub struct BudgetView {
     pub held_until: Option<OffsetDateTime>,
     /// Why: `rate_limited` or `daily_budget_spent`.
     pub held_reason: Option<String>,
+    /// The backfill's share of the day is spent: no request of it before this moment.
+    pub backfill_held_until: Option<OffsetDateTime>,
     /// The last 24 hours, oldest first; hours without requests are left out.
     pub hours: Vec<UsedHour>,
 }
@@ -241,6 +243,7 @@ pub async fn budget(
         used_last_24h: used,
         held_until,
         held_reason,
+        backfill_held_until: (used >= limit(defaults.per_day, Purpose::Backfill)).then(|| next_hour(now)),
         hours,
     })
 }

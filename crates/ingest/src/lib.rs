@@ -27,7 +27,7 @@ mod walk;
 mod window;
 mod work;
 
-pub use begin::{begin, cancel_backfill, give_up, poll_now, set_active, start_backfill};
+pub use begin::{begin, cancel_backfill, give_up, poll_now, resume_backfill, set_active, start_backfill};
 pub use budget::{BudgetView, CompanyGate, Gates, UsedHour, budget};
 pub use calls::{
     CallCursor, CallDetail, CallPage, CallQuery, CallSummary, Counts, Party, call, calls, counts,

@@ -88,6 +88,10 @@ impl Walk {
             runs::begin(&mut tx, connection, RunId::mint(ambient), kind, window, now).await?;
             run = runs::live(&mut tx, connection, kind).await?;
         }
+        // A job for a backfill that failed: somebody put its dead letter back to work.
+        if run.is_none() && kind == RunKind::Backfill && runs::reopen_backfill(&mut tx, connection).await? {
+            run = runs::live(&mut tx, connection, kind).await?;
+        }
         let Some(run) = run else { return Ok(None) };
         let next = runs::next_window(&mut tx, run.id).await?;
         let every = schedule::every(Some(&schedule), work.defaults);

@@ -65,6 +65,15 @@ pub(crate) enum Organizations {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Users {
+    /// Give a person a new first password; all their sessions end.
+    ResetPassword {
+        /// The person's e-mail address.
+        #[arg(long)]
+        email: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Make a person a member of an organization.
     Add {
         /// The organization's id (org_...).

@@ -23,7 +23,9 @@ use crate::{AppState, openapi, sse};
 pub(crate) fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::head())
         .routes(routes!(session::log_in, session::log_out))
+        .routes(routes!(session::switch))
         .routes(routes!(me::me))
+        .routes(routes!(me::leave))
         .routes(routes!(me::change_password))
         .routes(routes!(gong::status, gong::change, gong::disconnect))
         .routes(routes!(gong::connect))

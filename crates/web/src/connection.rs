@@ -5,7 +5,7 @@ use accounts::{Action, Entry, Permission, actions};
 use connector::{AccessKey, Approved, ConnectError, Connection, Stored};
 use db::Tx;
 use ingest::ScheduleChange;
-use kernel::{ConnectionId, ConnectionStatus, Lookback, RunId, SecretString};
+use kernel::{ConnectionId, ConnectionStatus, Lookback, RunId, RunState, SecretString};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -254,6 +254,62 @@ pub(crate) async fn cancel_backfill(state: &AppState, caller: &Caller) -> Result
     if ended {
         let id = Some(connection.id);
         note(&mut tx, state, caller, actions::GONG_BACKFILL_CANCELLED, id, json!({})).await?;
+    }
+    tx.commit().await?;
+    Ok(ended)
+}
+
+/// Lets a backfill that failed go on; where nothing is left of it, one over as many days begins.
+///
+/// # Errors
+/// 403 below admin; 409 when none failed, nothing is connected or it is paused.
+pub(crate) async fn retry_backfill(state: &AppState, caller: &Caller) -> Result<(), Problem> {
+    caller.require(state, Permission::ManageConnection).await?;
+    let mut tx = caller.begin(state).await?;
+    let (id, now) = (working(&mut tx).await?.id, state.ambient.now());
+    let failed = ingest::backfill_progress(&mut tx, id, now).await?.filter(|p| p.state == RunState::Failed);
+    let Some(failed) = failed else {
+        let detail = "No backfill has failed. Reload the page to see how it stands.";
+        return Err(Problem::new(http::StatusCode::CONFLICT, "backfill_not_failed", detail));
+    };
+    let goes_on = retry_letter(&mut tx, id).await? || ingest::resume_backfill(&mut tx, id).await?;
+    if !goes_on {
+        let days = Lookback::days(failed.days.clamp(1, 60)).unwrap_or(Lookback::MOST);
+        ingest::start_backfill(&mut tx, id, days, &*state.ambient).await?;
+    }
+    let detail = json!({ "days": failed.days, "goes_on": goes_on });
+    note(&mut tx, state, caller, actions::GONG_BACKFILL_STARTED, Some(id), detail).await?;
+    tx.announce("progress").await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// A backfill that Gong refused lies as a dead letter: that is put back to work, so that it is not done twice.
+async fn retry_letter(tx: &mut Tx, connection: ConnectionId) -> Result<bool, Problem> {
+    let mut retried = false;
+    let about = |letter: &queue::DeadLetter| {
+        letter.kind == ingest::task::BACKFILL && letter.subject == Some(connection.uuid())
+    };
+    let letters = queue::list(tx, None, 1_000).await?;
+    for letter in letters.iter().filter(|letter| letter.state == "dead" && about(letter)) {
+        retried |= queue::retry(tx, letter.id).await?;
+    }
+    if retried {
+        ingest::resume_backfill(tx, connection).await?;
+    }
+    Ok(retried)
+}
+
+/// Ends connect requests that are on their way through Gong. Ending none is fine.
+///
+/// # Errors
+/// 403 below admin; 503 when the database does not answer.
+pub(crate) async fn cancel_connecting(state: &AppState, caller: &Caller) -> Result<bool, Problem> {
+    caller.require(state, Permission::ManageConnection).await?;
+    let mut tx = caller.begin(state).await?;
+    let ended = connector::cancel_connecting(&mut tx).await?;
+    if ended {
+        note(&mut tx, state, caller, actions::GONG_CONNECT_CANCELLED, None, json!({})).await?;
     }
     tx.commit().await?;
     Ok(ended)

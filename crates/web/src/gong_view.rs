@@ -36,6 +36,11 @@ pub(crate) struct GongView {
     pub(crate) scopes: Scopes,
     /// The history that was asked for when connecting.
     pub(crate) history_days: Option<i64>,
+    /// While `connecting`: until when Gong's answer is awaited.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub(crate) connecting_until: Option<OffsetDateTime>,
+    /// The person who connected it last; null when an API key did.
+    pub(crate) connected_by: Option<String>,
     /// When Gong was last connected.
     #[serde(with = "time::serde::rfc3339::option")]
     pub(crate) connected_at: Option<OffsetDateTime>,
@@ -152,6 +157,9 @@ pub(crate) struct Budget {
     pub(crate) held_until: Option<OffsetDateTime>,
     /// `rate_limited` or `daily_budget_spent`.
     pub(crate) held_reason: Option<String>,
+    /// The share of a backfill is spent: it goes on at this moment at the earliest.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub(crate) backfill_held_until: Option<OffsetDateTime>,
 }
 
 /// What went wrong last.
@@ -177,7 +185,8 @@ impl GongView {
             Some(connection) => Self::known(state, tx, connection).await?,
             None => Self::never(defaults),
         };
-        if connector::is_connecting(tx, now).await? {
+        view.connecting_until = connector::connecting_until(tx, now).await?;
+        if view.connecting_until.is_some() {
             view.status = ConnectionStatus::Connecting.as_str();
         }
         Ok(view)
@@ -211,6 +220,8 @@ impl GongView {
             selected_workspaces: None,
             scopes: Scopes::default(),
             history_days: None,
+            connecting_until: None,
+            connected_by: None,
             connected_at: None,
             disconnected_at: None,
             poll: Poll::of(None, defaults, false),
@@ -222,6 +233,7 @@ impl GongView {
                 used_last_24h: 0,
                 held_until: None,
                 held_reason: None,
+                backfill_held_until: None,
             },
             token_expires_at: None,
             last_error: None,
@@ -249,6 +261,8 @@ impl GongView {
             selected_workspaces: schedule.and_then(|s| s.selected_workspaces),
             scopes: Scopes { granted: connection.granted_scopes, missing: connection.missing_scopes },
             history_days: connection.history_days,
+            connecting_until: None,
+            connected_by: connection.connected_by.map(|user| user.to_string()),
             connected_at: Some(connection.connected_at),
             disconnected_at: connection.disconnected_at,
             backfill: backfill.map(Backfill::of),
@@ -259,6 +273,7 @@ impl GongView {
                 used_last_24h: budget.used_last_24h,
                 held_until: budget.held_until,
                 held_reason: budget.held_reason,
+                backfill_held_until: budget.backfill_held_until,
             },
             token_expires_at: connection.token_expires_at,
             last_error: connection.last_error.map(|error| ErrorView {
@@ -356,6 +371,8 @@ mod tests {
             "selected_workspaces",
             "scopes",
             "history_days",
+            "connecting_until",
+            "connected_by",
             "connected_at",
             "disconnected_at",
             "poll",

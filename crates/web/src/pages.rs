@@ -13,6 +13,7 @@ mod gong;
 mod gong_acts;
 mod gong_forms;
 mod members;
+mod organizations;
 mod overview;
 mod reference;
 mod refused;
@@ -38,6 +39,8 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/login", get(enter::form).post(enter::log_in))
         .route("/logout", post(enter::log_out))
         .route("/password", get(enter::password_form).post(enter::change_password))
+        .route("/organizations", get(organizations::list).post(organizations::switch))
+        .route("/organizations/leave", get(organizations::ask_leave).post(organizations::leave))
         .route("/theme", post(enter::theme))
         .route("/calls", get(calls::list))
         .route("/calls/{id}", get(call::show))
@@ -63,12 +66,14 @@ fn gong_router() -> Router<AppState> {
         .route(&at("/panel"), get(gong::panel))
         .route(&at("/estimate"), get(gong::estimate))
         .route(&at("/connect"), post(gong_acts::connect))
+        .route(&at("/connect/cancel"), post(gong_acts::cancel_connecting))
         .route(&at("/connect-key"), post(gong_acts::connect_key))
         .route(&at("/poll"), post(gong_acts::poll))
         .route(&at("/pause"), post(gong_acts::pause))
         .route(&at("/resume"), post(gong_acts::resume))
         .route(&at("/backfill"), post(gong_acts::backfill))
         .route(&at("/backfill/cancel"), post(gong_acts::cancel_backfill))
+        .route(&at("/backfill/again"), post(gong_acts::retry_backfill))
         .route(&at("/settings"), post(gong_acts::settings))
         .route(&at("/disconnect"), get(gong::ask_disconnect).post(gong_acts::disconnect))
 }

@@ -56,6 +56,19 @@ pub(crate) async fn role_of(tx: &mut Tx, user: UserId) -> Result<Option<Role>, A
     word.as_deref().map(role).transpose()
 }
 
+pub(crate) async fn address_of(tx: &mut Tx, user: UserId) -> Result<Option<String>, AccountsError> {
+    let organization = tx.scope().organization();
+    sqlx::query_scalar(
+        "select u.email from memberships m join users u on u.id = m.user_id
+         where m.organization_id = $1 and m.user_id = $2",
+    )
+    .bind(organization)
+    .bind(user)
+    .fetch_optional(&mut **tx)
+    .await
+    .map_err(failed("reading a member's address"))
+}
+
 pub(crate) async fn count_owners(tx: &mut Tx) -> Result<i64, AccountsError> {
     let organization = tx.scope().organization();
     sqlx::query_scalar("select count(*) from memberships where organization_id = $1 and role = 'owner'")

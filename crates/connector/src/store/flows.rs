@@ -78,10 +78,13 @@ pub(crate) async fn consume(
     Ok(done.rows_affected() == 1)
 }
 
-/// Whether somebody of the organization is on the way through Gong.
-pub(crate) async fn any_open(tx: &mut Tx, now: OffsetDateTime) -> Result<bool, ConnectorError> {
+/// Until when somebody of the organization may be on the way through Gong; `None` when nobody is.
+pub(crate) async fn open_until(
+    tx: &mut Tx,
+    now: OffsetDateTime,
+) -> Result<Option<OffsetDateTime>, ConnectorError> {
     sqlx::query_scalar(
-        "select exists (select 1 from gong_flows where organization_id = $1 and consumed_at is null and expires_at > $2)",
+        "select max(expires_at) from gong_flows where organization_id = $1 and consumed_at is null and expires_at > $2",
     )
     .bind(tx.scope().organization())
     .bind(now)
@@ -90,13 +93,13 @@ pub(crate) async fn any_open(tx: &mut Tx, now: OffsetDateTime) -> Result<bool, C
     .map_err(ConnectorError::db("looking for open connect requests"))
 }
 
-/// Ends all connect requests of the organization.
-pub(crate) async fn discard(tx: &mut Tx) -> Result<(), ConnectorError> {
+/// Ends all connect requests of the organization; how many there were.
+pub(crate) async fn discard(tx: &mut Tx) -> Result<u64, ConnectorError> {
     sqlx::query("delete from gong_flows where organization_id = $1")
         .bind(tx.scope().organization())
         .execute(&mut **tx)
         .await
-        .map(|_| ())
+        .map(|done| done.rows_affected())
         .map_err(ConnectorError::db("discarding connect requests"))
 }
 

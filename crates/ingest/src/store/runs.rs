@@ -217,6 +217,44 @@ pub(crate) async fn finish(
     Ok(done.rows_affected() == 1)
 }
 
+/// Ends a run as failed and keeps what is still to be listed, so that it can go on there.
+pub(crate) async fn give_up(
+    tx: &mut Tx,
+    run: RunId,
+    code: &str,
+    now: OffsetDateTime,
+) -> Result<(), IngestError> {
+    sqlx::query(
+        "update gong_runs set state = 'failed', finished_at = $3, error_code = $4
+         where organization_id = $1 and id = $2 and state = 'running'",
+    )
+    .bind(tx.scope().organization())
+    .bind(run)
+    .bind(now)
+    .bind(code)
+    .execute(&mut **tx)
+    .await
+    .map(|_| ())
+    .map_err(IngestError::db("giving a run up"))
+}
+
+/// Lets the newest backfill go on where it failed; false when it did not fail, or has nothing left to list.
+pub(crate) async fn reopen_backfill(tx: &mut Tx, connection: ConnectionId) -> Result<bool, IngestError> {
+    let done = sqlx::query(
+        "update gong_runs r set state = 'running', finished_at = null, error_code = null
+         where r.organization_id = $1 and r.state = 'failed'
+           and r.id = (select n.id from gong_runs n where n.organization_id = $1 and n.connection_id = $2
+                         and n.kind = 'backfill' order by n.created_at desc limit 1)
+           and exists (select 1 from gong_windows w where w.organization_id = $1 and w.run_id = r.id)",
+    )
+    .bind(tx.scope().organization())
+    .bind(connection)
+    .execute(&mut **tx)
+    .await
+    .map_err(IngestError::db("letting a backfill go on"))?;
+    Ok(done.rows_affected() == 1)
+}
+
 /// The last runs, newest first.
 pub(crate) async fn recent(
     tx: &mut Tx,

@@ -39,7 +39,10 @@ pub(crate) async fn organizations(command: Organizations) -> Result<(), Exit> {
 
 /// `soundpost users ...`
 pub(crate) async fn users(command: Users) -> Result<(), Exit> {
-    let Users::Add { organization, email, role, json } = command;
+    let (organization, email, role, json) = match command {
+        Users::Add { organization, email, role, json } => (organization, email, role, json),
+        Users::ResetPassword { email, json } => return reset_password(&email, json).await,
+    };
     let db = open().await?;
     let scope = Scope::operator(organization);
     let added = accounts::add_member(
@@ -61,6 +64,18 @@ pub(crate) async fn users(command: Users) -> Result<(), Exit> {
         Some(password) => print_line(&format!("password {password}  (to be changed at the first login)")),
         None => print_line("The person keeps the password that she or he has."),
     }
+}
+
+async fn reset_password(email: &str, json: bool) -> Result<(), Exit> {
+    let db = open().await?;
+    let password = accounts::reset_password(&db, &PasswordHasher::new(1), email, &SystemAmbient)
+        .await
+        .doing("giving the person a new password")?;
+    let password = password.expose_secret();
+    if json {
+        return print_line(&json!({ "initial_password": password }).to_string());
+    }
+    print_line(&format!("password {password}  (to be changed at the next login; all sessions have ended)"))
 }
 
 /// The database, for a command: two connections are enough.

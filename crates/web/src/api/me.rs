@@ -1,16 +1,19 @@
 //! `GET /api/v1/me` and `POST /api/v1/me/password`.
 
 use accounts::{ChangePassword, Permission};
-use axum::{Json as Answer, extract::State};
+use axum::{Json as Answer, extract::State, response::Response};
 use http::{HeaderMap, StatusCode};
 use kernel::{OrganizationId, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::answers::{Reading, Writing};
+use super::{
+    answers::{Reading, Writing},
+    session::no_content,
+};
 use crate::{
     AppState, Problem,
-    auth::{SignedIn, cookies},
+    auth::{SignedIn, cookies, session::forget},
     extract::Json,
 };
 
@@ -70,6 +73,16 @@ pub(crate) async fn me(State(state): State<AppState>, person: SignedIn) -> Resul
             .collect(),
         must_change_password: person.must_change_password,
     }))
+}
+
+/// Leave the organization that the session looks at: the sessions here and the API keys that the person made end with it.
+#[utoipa::path(
+    delete, path = "/api/v1/me/membership", tag = "session", operation_id = "leaveOrganization",
+    security(("session" = [])), responses((status = 204, description = "Left; the session is over."), Writing),
+)]
+pub(crate) async fn leave(State(state): State<AppState>, person: SignedIn) -> Result<Response, Problem> {
+    accounts::leave_organization(&state.db, &person.scope, &person.request, &*state.ambient).await?;
+    Ok(no_content(forget(&state)))
 }
 
 /// The old and the new password.

@@ -5,7 +5,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use kernel::{OrganizationId, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -63,6 +63,30 @@ pub(crate) async fn log_in(
     Ok(response)
 }
 
+/// Another of the person's organizations.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Switch {
+    /// Its id, as `GET /api/v1/me` lists it.
+    #[schema(value_type = String, example = "org_0190b0f2a6c37f6e8f3f0d6a8f1b2c3d")]
+    organization: OrganizationId,
+}
+
+/// Look at another of the person's organizations: the session goes on under a new cookie.
+#[utoipa::path(
+    post, path = "/api/v1/session/organization", tag = "session", operation_id = "switchOrganization",
+    security(("session" = [])), request_body = Switch,
+    responses((status = 204, description = "Switched; the new cookie is the session."), Writing),
+)]
+pub(crate) async fn switch(
+    State(state): State<AppState>,
+    person: SignedIn,
+    Json(body): Json<Switch>,
+) -> Result<Response, Problem> {
+    let cookie = session::switch(&state, &person, body.organization).await?;
+    Ok(no_content(cookie))
+}
+
 /// Log out: ends the session in every process at once.
 #[utoipa::path(
     delete, path = "/api/v1/session", tag = "session", operation_id = "logOut", security(("session" = [])),
@@ -70,9 +94,14 @@ pub(crate) async fn log_in(
 )]
 pub(crate) async fn log_out(State(state): State<AppState>, person: SignedIn) -> Result<Response, Problem> {
     let cookie = session::log_out(&state, &person).await?;
+    Ok(no_content(cookie))
+}
+
+/// Done, with a cookie.
+pub(super) fn no_content(cookie: Option<HeaderValue>) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     if let Some(cookie) = cookie {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
-    Ok(response)
+    response
 }

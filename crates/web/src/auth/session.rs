@@ -158,6 +158,34 @@ pub(crate) async fn log_out(state: &AppState, person: &SignedIn) -> Result<Optio
     Ok(forget(state))
 }
 
+/// Lets the person look at another of their organizations: a new session under a new id, bound to that organization. It ends
+/// when the log-in ends; the session until now is over.
+///
+/// # Errors
+/// 404 for an organization that the person does not belong to; 503 when the database does not answer.
+pub(crate) async fn switch(
+    state: &AppState,
+    person: &SignedIn,
+    to: OrganizationId,
+) -> Result<Option<HeaderValue>, Problem> {
+    let mut fleet = state.db.fleet().await?;
+    let member = accounts::resolve_session(&mut fleet, person.user, to).await?;
+    drop(fleet);
+    let member = member.ok_or_else(|| Problem::not_found("organization"))?;
+    let mut data = SessionData::begin(person.user, to, state.ambient.now());
+    data.created_at = person.session.data.created_at;
+    let mut tx = state.db.begin(&member.scope()).await?;
+    let entry = Entry::new(actions::SESSION_SWITCHED, &person.request).target(person.user);
+    accounts::audit(&mut tx, entry, &*state.ambient).await?;
+    tx.commit().await?;
+    let mut record = record(Id(i128::from_le_bytes(state.ambient.random())), &data)?;
+    store(state).create(&mut record).await.map_err(|e| failed(&e))?;
+    store(state).delete(&person.session.id).await.map_err(|e| failed(&e))?;
+    let https = state.is_https();
+    let id = record.id.to_string();
+    Ok(cookies::set(cookies::session_name(https), &id, SameSite::Strict, SESSION_LIVES, https))
+}
+
 /// The cookie that makes a browser forget its session.
 pub(crate) fn forget(state: &AppState) -> Option<HeaderValue> {
     let https = state.is_https();

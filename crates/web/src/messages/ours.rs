@@ -119,7 +119,7 @@ pub(super) const MESSAGES: &[Message] = &[
     message(
         "wrong_credentials",
         "The address or the password is wrong",
-        "Which of the two is wrong is not told, so that nobody can find out who has an account. An owner can give a new first password.",
+        "Which of the two is wrong is not told, so that nobody can find out who has an account. Whoever forgot the password gets a new first one from the operator of Soundpost (soundpost users reset-password).",
         Who::You,
         LOG_IN,
     ),

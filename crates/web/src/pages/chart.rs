@@ -89,6 +89,7 @@ mod tests {
             used_last_24h: 7_900,
             held_until: None,
             held_reason: None,
+            backfill_held_until: None,
             hours: vec![hour(30, 5, 5), hour(23, 1, 0), hour(0, 100, 900)],
         };
         let panel = draw(&budget, now);

@@ -5,7 +5,7 @@ use axum::{extract::State, response::Response};
 use connector::AuthKind;
 use db::Tx;
 use ingest::RunLine;
-use kernel::{ConnectionStatus, Lookback, RunKind, RunState};
+use kernel::{ConnectionStatus, Lookback, RunKind, RunState, UserId};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
@@ -117,13 +117,14 @@ async fn connect_page(
     let never =
         Pill { tone: Tone::Calm, icon: Icon::Off, word: "disconnected", label: "Not connected yet".into() };
     let redirect_uri = state.public_url.join("/api/integrations/gong/callback");
+    let connecting_until = connector::connecting_until(tx, now).await?;
     Ok(ConnectPage {
         frame: visit.frame(person, Here::Integrations),
-        pill: if connector::is_connecting(tx, now).await? {
-            pill(ConnectionStatus::Connecting)
-        } else {
-            ended.as_ref().map_or(never, |s| pill(s.connection.status))
+        pill: match connecting_until {
+            Some(_) => pill(ConnectionStatus::Connecting),
+            None => ended.as_ref().map_or(never, |s| pill(s.connection.status)),
         },
+        connecting_until: connecting_until.map(|until| Moment::new(until, now)),
         ended: ended.map(|s| Ended {
             at: s.connection.disconnected_at.map(|at| Moment::new(at, now)),
             company: (!s.connection.workspaces.is_empty()).then(|| standing::company(&s.connection)),
@@ -154,6 +155,7 @@ async fn connection_page(
         None => offered(state, tx, true).await?,
     };
     let runs = ingest::recent_runs(tx, id, RUNS).await?;
+    let connected_by = connected_by(person, tx, standing.connection.connected_by).await?;
     let settings = settings_form(state, tx, &standing).await?;
     let mut panel = standing.panel(person, now);
     panel.problems.extend(again.problem);
@@ -170,6 +172,7 @@ async fn connection_page(
         scopes: standing::scopes(Some(connection)),
         by_key: connection.auth_kind == AuthKind::AccessKey,
         connected_at: Moment::new(connection.connected_at, now),
+        connected_by,
         token_expires: connection.token_expires_at.map(|at| Moment::new(at, now)),
         api_base_url: connection.api_base_url.clone(),
         workspaces: connection
@@ -181,6 +184,20 @@ async fn connection_page(
         disconnect: effects(standing.counts.calls(), None),
         help: messages::troubleshooting().map(|m| (m.title, m.cause)).collect(),
     })
+}
+
+/// Who connected it, for those who may see the members.
+async fn connected_by(
+    person: &SignedIn,
+    tx: &mut Tx,
+    user: Option<UserId>,
+) -> Result<Option<String>, Problem> {
+    if !person.may(Permission::ViewMembers) {
+        return Ok(None);
+    }
+    let Some(user) = user else { return Ok(Some("an API key".into())) };
+    let address = accounts::address_of(tx, user).await?;
+    Ok(Some(address.unwrap_or_else(|| "a removed user".into())))
 }
 
 /// Workspaces that Gong named, and those that only calls name.

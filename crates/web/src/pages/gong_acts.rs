@@ -142,6 +142,24 @@ pub(super) async fn cancel_backfill(
     Ok(done(HERE, if ended { "backfill-cancelled" } else { "backfill-none" }))
 }
 
+/// `POST /settings/integrations/gong/backfill/again`
+pub(super) async fn retry_backfill(
+    State(state): State<AppState>,
+    person: SignedIn,
+) -> Result<Response, Problem> {
+    connection::retry_backfill(&state, &person).await?;
+    Ok(done(HERE, "backfill"))
+}
+
+/// `POST /settings/integrations/gong/connect/cancel`
+pub(super) async fn cancel_connecting(
+    State(state): State<AppState>,
+    person: SignedIn,
+) -> Result<Response, Problem> {
+    connection::cancel_connecting(&state, &person).await?;
+    Ok(done(HERE, "connect-cancelled"))
+}
+
 /// `POST /settings/integrations/gong/settings`
 pub(super) async fn settings(
     State(state): State<AppState>,

@@ -18,6 +18,7 @@ use crate::{AppState, Problem, auth::Caller, messages};
 
 const CONNECT: &str = "/settings/integrations/gong/connect";
 const RESUME: &str = "/settings/integrations/gong/resume";
+const RETRY: &str = "/settings/integrations/gong/backfill/again";
 /// How long a finished backfill stays on the page.
 const FINISHED_SHOWN: time::Duration = time::Duration::hours(24);
 
@@ -63,6 +64,11 @@ impl Standing {
         self.budget.held_until.filter(|until| *until > now && self.working())
     }
 
+    /// When a backfill goes on that has used up its share of the day.
+    fn share_spent(&self) -> Option<OffsetDateTime> {
+        self.budget.backfill_held_until.filter(|_| self.working() && self.backfilling())
+    }
+
     /// Scopes whose absence keeps something from working.
     fn missing(&self) -> Vec<&str> {
         let needed = self.connection.missing_scopes.iter().map(String::as_str);
@@ -83,10 +89,11 @@ impl Standing {
             may_manage: caller.may(Permission::ManageConnection),
             may_poll: caller.may(Permission::PollNow),
             company: company(&self.connection),
+            no_poll: if self.backfilling() { "the history that comes in covers it" } else { "not yet" },
             last_poll: self.schedule.as_ref().and_then(|s| s.last_poll_at).map(|at| Moment::new(at, now)),
             next_poll: self.schedule.as_ref().map(|s| Moment::new(s.next_poll_at.max(now), now)),
             poll_every: figures::interval(i64::try_from(self.poll_every).unwrap_or(0)),
-            progress: progress.map(|progress| progress_view(progress, now)),
+            progress: progress.map(|progress| progress_view(progress, self.share_spent(), now)),
             counts: counts(&self.counts),
             working: self.working(),
         }
@@ -98,7 +105,8 @@ impl Standing {
         let backfill = progress.map_or("none", |progress| progress.state.as_str());
         let known = progress.is_some_and(|progress| progress.total.is_some());
         let held = self.held(now).map_or(0, OffsetDateTime::unix_timestamp);
-        format!("{}|{}|{backfill}|{known}|{held}", self.connection.status, codes.join(","))
+        let share = self.share_spent().map_or(0, OffsetDateTime::unix_timestamp);
+        format!("{}|{}|{backfill}|{known}|{held}|{share}", self.connection.status, codes.join(","))
     }
 
     fn facts(&self, now: OffsetDateTime) -> Vec<Pill> {
@@ -113,6 +121,10 @@ impl Standing {
                 "rate_limited",
                 format!("Rate limited until {}", clock(until)),
             ));
+        }
+        if let Some(until) = self.share_spent().filter(|_| self.held(now).is_none()) {
+            let label = format!("History continues at {}", clock(until));
+            facts.push(fact(Tone::Warn, Icon::Gauge, "backfill_share_spent", label));
         }
         if !self.missing().is_empty() {
             facts.push(fact(Tone::Warn, Icon::Warning, "missing_scope", "Missing scope".into()));
@@ -172,7 +184,7 @@ impl Standing {
 
     fn backfill_problem(&self, manage: bool) -> Option<Callout> {
         let progress = self.progress.as_ref().filter(|progress| progress.state == RunState::Failed)?;
-        let again = manage.then_some(Remedy { label: "Start it again", href: "#history", post: false });
+        let again = manage.then_some(Remedy { label: "Try again", href: RETRY, post: true });
         let mut callout = explained(progress.error_code.as_deref().unwrap_or("other"), Tone::Warn, again);
         callout.title = format!("Bringing in history ended early: {}", lower(&callout.title));
         Some(callout)
@@ -264,7 +276,11 @@ fn counts(counts: &Counts) -> CountsView {
     }
 }
 
-fn progress_view(progress: &Progress, now: OffsetDateTime) -> ProgressView {
+fn progress_view(
+    progress: &Progress,
+    share_spent: Option<OffsetDateTime>,
+    now: OffsetDateTime,
+) -> ProgressView {
     let days = figures::of(progress.days, "day", "days");
     let running = progress.state == RunState::Running;
     let title = match progress.state {
@@ -276,6 +292,9 @@ fn progress_view(progress: &Progress, now: OffsetDateTime) -> ProgressView {
     let remaining = match (progress.state, progress.eta_seconds, progress.total) {
         (RunState::Done, ..) => "done".into(),
         (RunState::Cancelled | RunState::Failed, ..) => "what came in stays".into(),
+        _ if let Some(until) = share_spent => {
+            format!("its share of today's requests is spent; it continues at {}", clock(until))
+        }
         (_, Some(eta), _) => format!("{} left", figures::about(eta)),
         (_, None, None) => "asking Gong how many calls there are".into(),
         (_, None, Some(_)) => "under way".into(),

@@ -75,6 +75,8 @@ impl Visit {
 /// What an action says on the page that it leads to: a code in the address, words from here.
 const FLASHES: &[(&str, bool, &str)] = &[
     ("connected", true, "Gong is connected. Calls come in by themselves from here on."),
+    ("connect-cancelled", true, "The connect request is given up. Nothing was connected."),
+    ("switched", true, "You look at this organization now."),
     ("poll", true, "Soundpost looks for new calls now."),
     ("poll-waiting", true, "A look for new calls is already waiting or running."),
     ("paused", true, "The connection is paused. Nothing is asked of Gong until you resume it."),

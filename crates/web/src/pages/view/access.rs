@@ -63,6 +63,24 @@ pub(crate) struct ConfirmPage {
     pub(crate) back: &'static str,
 }
 
+/// One of the organizations that a person belongs to.
+#[derive(Debug, Clone)]
+pub(crate) struct OrganizationRow {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) role: &'static str,
+    /// Whether it is the one that the session looks at.
+    pub(crate) here: bool,
+}
+
+/// Which organization to look at.
+#[derive(Template)]
+#[template(path = "organizations.html")]
+pub(crate) struct OrganizationsPage {
+    pub(crate) frame: Frame,
+    pub(crate) rows: Vec<OrganizationRow>,
+}
+
 /// One API key.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyRow {

@@ -61,6 +61,8 @@ pub(crate) struct Ended {
 pub(crate) struct ConnectPage {
     pub(crate) frame: Frame,
     pub(crate) pill: Pill,
+    /// Until when Gong's answer to a connect request is awaited.
+    pub(crate) connecting_until: Option<Moment>,
     pub(crate) ended: Option<Ended>,
     pub(crate) problem: Option<Callout>,
     pub(crate) may_manage: bool,
@@ -119,6 +121,8 @@ pub(crate) struct Panel {
     pub(crate) may_poll: bool,
     pub(crate) company: String,
     pub(crate) last_poll: Option<Moment>,
+    /// What to say where there was no look yet.
+    pub(crate) no_poll: &'static str,
     pub(crate) next_poll: Option<Moment>,
     pub(crate) poll_every: String,
     pub(crate) progress: Option<ProgressView>,
@@ -210,6 +214,8 @@ pub(crate) struct ConnectionPage {
     pub(crate) scopes: Vec<ScopeLine>,
     pub(crate) by_key: bool,
     pub(crate) connected_at: Moment,
+    /// Only for those who may see the members.
+    pub(crate) connected_by: Option<String>,
     pub(crate) token_expires: Option<Moment>,
     pub(crate) api_base_url: String,
     pub(crate) workspaces: Vec<String>,

@@ -142,6 +142,7 @@ fn connect_page(ended: bool, problem: Option<Callout>) -> ConnectPage {
         } else {
             pill(Tone::Calm, Icon::Off, "never_connected", "Not connected yet")
         },
+        connecting_until: (!ended).then(|| Moment::new(NOW + Duration::minutes(7), NOW)),
         ended: ended.then(|| Ended {
             at: Some(ago(Duration::days(3))),
             company: Some(HOSTILE.into()),
@@ -213,6 +214,7 @@ pub(super) fn panel(
         may_manage: true,
         may_poll: true,
         company: "Northwind Sales, Northwind Success".into(),
+        no_poll: "not yet",
         last_poll: Some(ago(Duration::minutes(17))),
         next_poll: Some(Moment::new(NOW + Duration::minutes(223), NOW)),
         poll_every: "4 hours".into(),
@@ -328,6 +330,7 @@ fn connection(panel: Panel) -> ConnectionPage {
         ],
         scopes,
         by_key: false,
+        connected_by: Some(HOSTILE.into()),
         connected_at: ago(Duration::days(41)),
         token_expires: Some(Moment::new(NOW + Duration::hours(19), NOW)),
         api_base_url: "https://us-70001.api.gong.io".into(),
