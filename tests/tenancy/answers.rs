@@ -208,6 +208,9 @@ async fn rest_of_the_walk(walk: &mut Walk, world: &World, acme: &stories::Org, u
         json!({ "access_key": key, "access_key_secret": secret, "api_base_url": "https://evil.example" });
     walk.go(us, "connectGongWithKey", "", Some(strange), 422).await;
     walk.go(us, "listActivity", "", None, 200).await;
+    walk.go(us, "switchOrganization", "", Some(json!({ "organization": acme.id })), 204).await;
+    walk.go(us, "leaveOrganization", "", None, 409).await;
+    walk.done.insert("leaveOrganization".to_owned());
     let change = json!({ "current_password": PASSWORD, "new_password": "another battery staple" });
     walk.go(us, "changePassword", "", Some(change), 204).await;
     walk.go(us, "logOut", "", None, 204).await;
