@@ -20,7 +20,7 @@ alter table gong_usage add column transcripts integer not null default 0;
 
 -- While the row is there, no request goes to Gong, from no process. It belongs to no organization.
 create table gong_stop (
-    only       boolean primary key default true check (only),
+    "only"     boolean primary key default true check ("only"),
     stopped_at timestamptz not null,
     reason     text not null check (length(reason) between 1 and 300)
 );

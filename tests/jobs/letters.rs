@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use kernel::{DeadLetterId, OrganizationId, Scope, SystemAmbient};
-use queue::Verdict;
+use queue::{Letters, Verdict};
 
 use crate::support::{Actor, Desk, desk, seconds};
+
+const fn of(kind: &str) -> Letters<'_> {
+    Letters { kind: Some(kind), code: None }
+}
 
 /// Lets so many jobs die.
 async fn bury(desk: &Desk, jobs: u128) -> Vec<DeadLetterId> {
@@ -53,9 +57,9 @@ async fn job_11_all_letters_of_a_kind_are_retried_each_once() {
     let desk = desk().await;
     bury(&desk, 12).await;
     let mut tx = desk.begin().await;
-    assert_eq!(queue::retry_all(&mut tx, Some("backfill")).await.unwrap(), 0);
-    assert_eq!(queue::retry_all(&mut tx, Some("poll")).await.unwrap(), 12);
-    assert_eq!(queue::retry_all(&mut tx, None).await.unwrap(), 0, "nothing is left to retry");
+    assert_eq!(queue::retry_all(&mut tx, of("backfill")).await.unwrap(), 0);
+    assert_eq!(queue::retry_all(&mut tx, of("poll")).await.unwrap(), 12);
+    assert_eq!(queue::retry_all(&mut tx, Letters::default()).await.unwrap(), 0, "nothing is left to retry");
     tx.commit().await.unwrap();
     let actor = Actor::willing();
     let work = desk.work(&actor);
@@ -74,7 +78,7 @@ async fn another_organization_sees_and_retries_no_letter() {
     assert!(queue::show(&mut tx, letter).await.unwrap().is_none());
     assert!(!queue::retry(&mut tx, letter).await.unwrap());
     assert!(!queue::discard(&mut tx, letter, "mine now").await.unwrap());
-    assert_eq!(queue::retry_all(&mut tx, None).await.unwrap(), 0);
+    assert_eq!(queue::retry_all(&mut tx, Letters::default()).await.unwrap(), 0);
     tx.commit().await.unwrap();
     let mut fleet = desk.db.fleet().await.unwrap();
     assert_eq!(queue::list(&mut fleet, None, 100).await.unwrap().len(), 2, "the fleet sees all");

@@ -84,6 +84,11 @@ impl Browser {
         Self { bearer: Some(key.to_owned()), cookies: Arc::default(), ..self.clone() }
     }
 
+    /// The API key that it shows.
+    pub fn bearer(&self) -> Option<&str> {
+        self.bearer.as_deref()
+    }
+
     /// A copy that has the same cookies now and goes its own way from here.
     #[must_use]
     pub fn split(&self) -> Self {
@@ -157,8 +162,20 @@ impl Browser {
 
     /// A JSON request from our own pages.
     pub async fn api(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+        self.api_with(method, path, &[], body).await
+    }
+
+    /// A JSON request from our own pages, with more headers.
+    pub async fn api_with(
+        &self,
+        method: Method,
+        path: &str,
+        more: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Answer {
         let origin = self.origin();
         let mut headers = vec![("origin", origin.as_str())];
+        headers.extend_from_slice(more);
         if body.is_some() {
             headers.push(("content-type", "application/json"));
         }

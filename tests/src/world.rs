@@ -29,13 +29,15 @@ pub struct WorldOptions {
     pub gong_limit: bool,
     /// How long one token request may take.
     pub token_timeout: Duration,
+    /// What one caller may ask of the API in a minute.
+    pub api_per_minute: u32,
 }
 
 impl Default for WorldOptions {
     fn default() -> Self {
         let defaults =
             ingest::Defaults { per_second: 5_000.0, per_day: 1_000_000, ..ingest::Defaults::default() };
-        Self { workers: true, defaults, gong_limit: false, token_timeout: oauth::TIMEOUT }
+        Self { workers: true, defaults, gong_limit: false, token_timeout: oauth::TIMEOUT, api_per_minute: 1_000_000 }
     }
 }
 
@@ -151,6 +153,8 @@ impl World {
             connector,
             ambient: self.rooms.ambient.clone(),
             events: Events::listen(self.db.pool().clone()),
+            keys: self.keys.clone(),
+            api_per_minute: self.options.api_per_minute,
             defaults: self.options.defaults.clone(),
             public_url,
             authorize_url: Url::parse(&self.sim.authorize_url()).expect("a URL"),

@@ -117,7 +117,10 @@ impl Walk {
         status: u16,
     ) -> Value {
         let operation = self.operations.iter().find(|o| o.id == id).expect("it is described").clone();
-        let answer = browser.api(operation.method.clone(), &operation.address(thing), body).await;
+        let headers = operation.headers();
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let answer =
+            browser.api_with(operation.method.clone(), &operation.address(thing), &headers, body).await;
         assert_eq!(answer.status.as_u16(), status, "{id}: {}", answer.text);
         self.compare(id, &answer);
         if answer.text.is_empty() { Value::Null } else { answer.json() }
@@ -157,6 +160,8 @@ async fn api_02_every_operation_answers_as_it_is_described() {
         json!({ "poll_every_seconds": 3600, "overlap_seconds": null, "selected_workspaces": null });
     walk.go(&us, "changeGongConnection", "", Some(settings), 200).await;
     walk.go(&us, "changeGongConnection", "", Some(json!({ "poll_every_seconds": 1 })), 422).await;
+    walk.go(&us, "getGongSettings", "", None, 200).await;
+    walk.go(&us, "changeGongSettings", "", Some(json!({ "overlap_seconds": 7200 })), 200).await;
     walk.go(&us, "pollGong", "", None, 202).await;
     walk.go(&us, "startGongBackfill", "", Some(json!({ "days": 5 })), 202).await;
     walk.go(&us, "cancelGongBackfill", "", None, 204).await;
@@ -189,15 +194,20 @@ async fn rest_of_the_walk(walk: &mut Walk, world: &World, acme: &stories::Org, u
     let added = walk.go(us, "addMember", "", Some(bob.clone()), 201).await;
     walk.go(us, "addMember", "", Some(bob), 409).await;
     let bob = added["id"].as_str().unwrap_or_default();
+    walk.go(us, "getMember", bob, None, 200).await;
     walk.go(us, "changeMember", bob, Some(json!({ "role": "member" })), 204).await;
     walk.go(us, "listMembers", "", None, 200).await;
     walk.go(us, "removeMember", bob, None, 204).await;
     walk.go(us, "removeMember", &acme.owner.to_string(), None, 409).await;
     let (one, two) = (dead_letter(world, acme).await, dead_letter(world, acme).await);
     walk.go(us, "listDeadLetters", "", None, 200).await;
+    walk.go(us, "countDeadLetters", "", None, 200).await;
+    walk.go(us, "retryDeadLetters", "", Some(json!({ "kind": "none" })), 202).await;
+    walk.go(us, "discardDeadLetters", "", Some(json!({ "kind": "none", "reason": "not needed" })), 200).await;
     walk.go(us, "retryDeadLetter", &one, None, 202).await;
     walk.go(us, "retryDeadLetter", &one, None, 409).await;
     walk.go(us, "discardDeadLetter", &two, Some(json!({ "reason": "not needed" })), 204).await;
+    privacy(walk, us).await;
     walk.go(us, "disconnectGong", "", None, 204).await;
     let (key, secret) = world.sim.access_key(acme.company).unwrap_or_default();
     let base = world.sim.api_base(acme.company);
@@ -214,6 +224,25 @@ async fn rest_of_the_walk(walk: &mut Walk, world: &World, acme: &stories::Org, u
     let change = json!({ "current_password": PASSWORD, "new_password": "another battery staple" });
     walk.go(us, "changePassword", "", Some(change), 204).await;
     walk.go(us, "logOut", "", None, 204).await;
+}
+
+/// Retention, vanished calls, erasures, the export; the organization is erased in a story of its own.
+async fn privacy(walk: &mut Walk, us: &Browser) {
+    walk.go(us, "getPrivacy", "", None, 200).await;
+    walk.go(us, "changePrivacy", "", Some(json!({ "retention_days": 400 })), 200).await;
+    walk.go(us, "changePrivacy", "", Some(json!({ "retention_days": 0 })), 422).await;
+    walk.go(us, "decideVanishedCalls", "", Some(json!({ "decision": "keep" })), 409).await;
+    walk.done.insert("decideVanishedCalls".to_owned());
+    let whom = json!({ "email": "nobody@nowhere.example" });
+    let receipt = walk.go(us, "erasePerson", "", Some(whom), 202).await;
+    walk.go(us, "erasePerson", "", Some(json!({ "email": "nobody" })), 422).await;
+    walk.go(us, "listErasures", "", None, 200).await;
+    walk.go(us, "getErasure", receipt["id"].as_str().unwrap_or_default(), None, 200).await;
+    walk.go(us, "eraseOrganization", "", Some(json!({ "name": "not its name" })), 422).await;
+    walk.done.insert("eraseOrganization".to_owned());
+    let export = us.get("/api/v1/export").await;
+    assert_eq!(export.status, 200);
+    walk.compare("exportOrganization", &export);
 }
 
 #[test]

@@ -22,6 +22,8 @@ async fn behind_https(world: &World) -> Browser {
         hasher: accounts::PasswordHasher::new(1),
         connector: world.connector(world.keys.clone()),
         ambient: world.rooms.ambient.clone(),
+        keys: world.keys.clone(),
+        api_per_minute: 1_000_000,
         defaults: ingest::Defaults::default(),
         public_url: Url::parse("https://soundpost.example").expect("a URL"),
         authorize_url: Url::parse("https://app.gong.io/oauth2/authorize").expect("a URL"),

@@ -71,6 +71,8 @@ async fn serve(world: &World, database: &str, keys: Arc<KeyRing>, gong: &str) ->
         hasher: accounts::PasswordHasher::new(1),
         connector: world.connector(keys),
         ambient: world.rooms.ambient.clone(),
+        keys: world.keys.clone(),
+        api_per_minute: 1_000_000,
         defaults: ingest::Defaults::default(),
         public_url: base.clone(),
         authorize_url: Url::parse(gong).expect("a URL"),

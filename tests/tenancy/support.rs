@@ -36,6 +36,17 @@ impl Operation {
         format!("{}{query}", self.path.replace("{id}", thing))
     }
 
+    /// Headers that the operation wants.
+    pub(crate) fn headers(&self) -> Vec<(&'static str, String)> {
+        match self.id.as_str() {
+            "retryDeadLetters" | "discardDeadLetters" => {
+                vec![("idempotency-key", format!("\"{}\"", Uuid::new_v4()))]
+            }
+            "changeGongSettings" => vec![("if-match", "*".to_owned())],
+            _ => Vec::new(),
+        }
+    }
+
     /// A body that the operation understands.
     pub(crate) fn body(&self) -> Option<Value> {
         Some(match self.id.as_str() {
@@ -48,7 +59,14 @@ impl Operation {
             "addMember" => json!({ "email": format!("{}@new.example", Uuid::new_v4()), "role": "viewer" }),
             "changeMember" => json!({ "role": "viewer" }),
             "discardDeadLetter" => json!({ "reason": "not needed" }),
-            "changeGongConnection" => json!({ "poll_every_seconds": 7200 }),
+            "discardDeadLetters" => json!({ "kind": "poll", "reason": "not needed" }),
+            "changePrivacy" => json!({ "retention_days": 400 }),
+            "decideVanishedCalls" => json!({ "decision": "keep" }),
+            "erasePerson" => json!({ "email": "nobody@nowhere.example" }),
+            // Never the right one.
+            "eraseOrganization" => json!({ "name": "not its name" }),
+            "retryDeadLetters" => json!({ "kind": "poll" }),
+            "changeGongConnection" | "changeGongSettings" => json!({ "poll_every_seconds": 7200 }),
             "startGongBackfill" => json!({ "days": 3 }),
             "connectGong" => json!({ "history_days": null }),
             "connectGongWithKey" => json!({

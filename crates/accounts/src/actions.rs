@@ -52,8 +52,20 @@ actions! {
     GONG_BACKFILL_STARTED = "gong.backfill_started", "started a backfill";
     GONG_BACKFILL_CANCELLED = "gong.backfill_cancelled", "cancelled a backfill";
     GONG_DISCONNECTED = "gong.disconnected", "disconnected Gong";
+    GONG_CALLS_VANISHED = "gong.calls_vanished", "found that Gong no longer lists many calls, and asks what to do";
+    GONG_CALLS_PURGED = "gong.calls_purged", "removed calls that Gong no longer has";
+    GONG_CALLS_REMOVE = "gong.calls_remove", "decided to remove the calls that Gong no longer lists";
+    GONG_CALLS_KEPT = "gong.calls_kept", "decided to keep the calls that Gong no longer lists";
+    PRIVACY_CHANGED = "privacy.changed", "changed how long the content of calls is kept";
+    PRIVACY_EXPIRED = "privacy.expired", "removed the content of calls whose retention time was over";
+    PERSON_ERASURE_REQUESTED = "person.erasure_requested", "asked for a person to be erased";
+    PERSON_ERASED = "person.erased", "erased a person";
+    ORGANIZATION_EXPORTED = "organization.exported", "exported the organization's data";
+    ORGANIZATION_IMPORTED = "organization.imported", "imported the organization's data";
     JOB_RETRIED = "job.retried", "put a dead job back to work";
     JOB_DISCARDED = "job.discarded", "discarded a dead job";
+    JOBS_RETRIED = "jobs.retried", "put dead jobs back to work";
+    JOBS_DISCARDED = "jobs.discarded", "discarded dead jobs";
     CREDENTIALS_RESEALED = "credentials.resealed", "sealed the Gong credentials with the newest key";
 }
 

@@ -140,6 +140,14 @@ pub async fn activity(
     Ok(Listing::cut(lines, size, AuditLine::place))
 }
 
+/// The newest line of an action about a target, where it is among the newest 500 lines of the organization.
+///
+/// # Errors
+/// When the database fails.
+pub async fn latest(tx: &mut Tx, action: Action, target: &str) -> Result<Option<AuditLine>, AccountsError> {
+    store::latest(tx, action.name, target).await
+}
+
 /// Who a line is about.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Who<'a> {

@@ -33,6 +33,9 @@ pub enum AccountsError {
     /// The person to be added belongs to the organization already.
     #[error("this person is a member already; change the role instead")]
     AlreadyMember,
+    /// The person to be erased belongs to the organization.
+    #[error("this person is a member; remove the member first")]
+    StillMember,
     /// The organization has as many of these as it may have.
     #[error("an organization can have at most {most} {what}")]
     LimitReached {
@@ -76,6 +79,7 @@ impl AccountsError {
             Self::NotFound { .. } => "not_found",
             Self::LastOwner => "last_owner",
             Self::AlreadyMember => "already_member",
+            Self::StillMember => "still_member",
             Self::LimitReached { .. } => "limit_reached",
             Self::TooManyTries { .. } => "too_many_tries",
             Self::Busy => "password_check_busy",

@@ -6,11 +6,14 @@
 pub mod actions;
 mod api_keys;
 mod audit;
+mod claims;
 mod cursor;
 mod error;
+mod export;
 mod fields;
 mod key_format;
 mod login;
+mod masking;
 mod members;
 mod organizations;
 mod password;
@@ -26,13 +29,18 @@ pub use actions::Action;
 pub use api_keys::{
     ApiKey, KeyHolder, MOST_KEYS, api_keys, authenticate_api_key, create_api_key, revoke_api_key,
 };
-pub use audit::{AuditLine, Entry, RequestInfo, activity, audit, masked};
+pub use audit::{AuditLine, Entry, RequestInfo, activity, audit, latest, masked};
+pub use claims::{
+    ANSWER_LIVES, Asked, Claimed, KeptAnswer, MOST_CLAIMS, claim_request, give_back, keep_answer, sweep_claims,
+};
 pub use cursor::{Cursor, Listing, PageSize};
 pub use error::AccountsError;
+pub use export::{export_page, exported, import_rows, unknown_password};
 pub use fields::password_policy;
 pub use key_format::looks_like_api_key;
 pub use login::{LoggedIn, LoginError, LoginRequest, login};
-pub use members::{AddedMember, MOST_MEMBERS, MemberLine, add_member, address_of, change_role, leave_organization, members, remove_member};
+pub use masking::{erase_organization, forget_account, mask_records, member_email};
+pub use members::{AddedMember, MOST_MEMBERS, MemberLine, add_member, address_of, change_role, leave_organization, member, members, remove_member};
 pub use organizations::{
     CreatedOrganization, Member, Membership, NewOrganization, Organization, create_organization,
     memberships_of_email, memberships_of_user, organization, rename_organization, resolve_session,

@@ -53,6 +53,18 @@ pub async fn members(
     Ok(Listing::cut(lines, size, |line| Cursor { at: line.since, id: line.user.uuid() }))
 }
 
+/// One member. `lock` keeps others from changing members until the transaction ends.
+///
+/// # Errors
+/// [`AccountsError::Forbidden`] below admin; [`AccountsError::NotFound`]; when the database fails.
+pub async fn member(tx: &mut Tx, user: UserId, lock: bool) -> Result<MemberLine, AccountsError> {
+    require(tx.scope().actor(), Permission::ViewMembers)?;
+    if lock {
+        store::lock_organization(tx).await?;
+    }
+    store::one(tx, user).await?.ok_or(AccountsError::NotFound { what: "member" })
+}
+
 /// The address of a member; `None` for somebody who does not belong to the organization (any longer).
 ///
 /// # Errors
@@ -79,6 +91,7 @@ pub async fn add_member(
     let (newcomer, initial_password) = Newcomer::prepare(db, hasher, &email, None, ambient).await?;
     let organization = scope.organization();
     let mut tx = db.fleet().await?;
+    tx.on_behalf_of(scope);
     if !fleet::people::lock_organization(&mut tx, organization).await? {
         return Err(AccountsError::NotFound { what: "organization" });
     }

@@ -29,6 +29,12 @@ pub enum Permission {
     ViewActivity,
     /// Rename the organization.
     ManageOrganization,
+    /// Set how long content is kept, erase people, decide about calls that vanished.
+    ManagePrivacy,
+    /// Export all data of the organization.
+    ExportOrganization,
+    /// Erase the organization.
+    EraseOrganization,
 }
 
 /// One line of the matrix. A stronger role may do all that a weaker one may.
@@ -47,7 +53,7 @@ const fn row(permission: Permission, words: &'static str, from: Role) -> Row {
 }
 
 /// The whole matrix.
-pub const MATRIX: [Row; 11] = [
+pub const MATRIX: [Row; 14] = [
     row(Permission::ViewCalls, "See calls, parties and transcripts", Role::Viewer),
     row(Permission::ViewConnection, "See how the Gong connection stands", Role::Viewer),
     row(Permission::PollNow, "Look for new calls now", Role::Member),
@@ -63,6 +69,13 @@ pub const MATRIX: [Row; 11] = [
     row(Permission::ManageApiKeys, "Create and revoke API keys", Role::Admin),
     row(Permission::ViewActivity, "Read the activity log", Role::Admin),
     row(Permission::ManageOrganization, "Rename the organization", Role::Owner),
+    row(
+        Permission::ManagePrivacy,
+        "Set the retention time, erase people, decide about calls that vanished from Gong",
+        Role::Admin,
+    ),
+    row(Permission::ExportOrganization, "Export all data of the organization", Role::Owner),
+    row(Permission::EraseOrganization, "Erase the organization", Role::Owner),
 ];
 
 impl Permission {
@@ -134,7 +147,7 @@ mod tests {
     #[test]
     fn a_viewer_only_looks_and_an_admin_cannot_make_owners() {
         let of = |role| MATRIX.iter().filter(|row| row.permission.allowed(role)).count();
-        assert_eq!(Role::ALL.map(of), [2, 3, 9, 11]);
+        assert_eq!(Role::ALL.map(of), [2, 3, 10, 14]);
         assert!(!Permission::ManageOwners.allowed(Role::Admin));
     }
 

@@ -21,6 +21,9 @@ pub enum ConnectorError {
     /// What happened could not be written down for people.
     #[error("what happened to a connection could not be written down")]
     Witness(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A secret of ours does not open.
+    #[error("a sealed secret does not open")]
+    Sealed(#[source] vault::OpenError),
     /// There is no live connection.
     #[error("Gong is not connected")]
     NotConnected,
@@ -34,6 +37,7 @@ impl ConnectorError {
             Self::Damaged { .. } => "stored_state_damaged",
             Self::Queue(_) => "queue_failure",
             Self::Witness(_) => "witness_failure",
+            Self::Sealed(error) => error.code(),
             Self::NotConnected => "not_connected",
         }
     }

@@ -47,15 +47,19 @@ pub async fn ended_pauses(
     .map_err(ConnectorError::db("finding pauses that are over"))
 }
 
-/// How many credentials are sealed with which key.
+/// How many credentials, and secrets of organizations, are sealed with which key.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn credentials_per_key(fleet: &mut FleetTx) -> Result<Vec<(String, i64)>, ConnectorError> {
-    sqlx::query_as("select key_id, count(*) from gong_credentials group by 1 order by 1")
-        .fetch_all(&mut **fleet)
-        .await
-        .map_err(ConnectorError::db("counting credentials per key"))
+    sqlx::query_as(
+        "select key_id, count(*) from (
+            select key_id from gong_credentials union all select key_id from organization_secrets) k
+         group by 1 order by 1",
+    )
+    .fetch_all(&mut **fleet)
+    .await
+    .map_err(ConnectorError::db("counting credentials per key"))
 }
 
 /// Credentials that are not sealed with `key_id`, a page after `after`.
@@ -78,6 +82,28 @@ pub async fn sealed_otherwise(
     .fetch_all(&mut **fleet)
     .await
     .map_err(ConnectorError::db("finding credentials to re-seal"))
+}
+
+/// Organizations whose secret is not sealed with `key_id`, a page after `after`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn secrets_sealed_otherwise(
+    fleet: &mut FleetTx,
+    key_id: &str,
+    after: OrganizationId,
+    most: i64,
+) -> Result<Vec<OrganizationId>, ConnectorError> {
+    sqlx::query_scalar(
+        "select organization_id from organization_secrets
+         where key_id <> $1 and organization_id > $2 order by organization_id limit $3",
+    )
+    .bind(key_id)
+    .bind(after)
+    .bind(most)
+    .fetch_all(&mut **fleet)
+    .await
+    .map_err(ConnectorError::db("finding secrets to re-seal"))
 }
 
 /// How many connections stand in each status.

@@ -5,6 +5,7 @@
 mod connect;
 mod error;
 mod escrow;
+mod export;
 pub mod fleet;
 mod flow;
 mod life;
@@ -13,6 +14,7 @@ mod refresh;
 mod replay;
 mod reseal;
 mod sealing;
+mod secret;
 mod session;
 mod store;
 mod witness;
@@ -22,10 +24,11 @@ use std::{sync::Arc, time::Duration};
 pub use connect::{AccessKey, Approved, Stored};
 pub use error::{ConnectError, ConnectorError, SessionError};
 pub use escrow::Escrow;
+pub use export::{EXPORTED, export_page, import_rows};
 pub use flow::{Begun, Returned};
 pub use life::{
-    cancel_connecting, clear_error, connecting_until, current, disconnect, end_pause, may_try_scope, note_error, note_missing_scope, pause,
-    resume, scope_regained,
+    cancel_connecting, clear_error, connecting_until, current, disconnect, end_pause, hold, may_try_scope,
+    note_error, note_missing_scope, pause, resume, scope_regained,
 };
 pub use model::{AuthKind, Connection, LastError, Workspace, reason};
 pub use reseal::{Resealed, reseal};

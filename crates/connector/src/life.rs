@@ -46,6 +46,14 @@ pub async fn cancel_connecting(tx: &mut Tx) -> Result<bool, ConnectorError> {
     Ok(ended)
 }
 
+/// Keeps others from changing the connection until the transaction ends.
+///
+/// # Errors
+/// When the database fails.
+pub async fn hold(tx: &mut Tx) -> Result<(), ConnectorError> {
+    connections::lock(tx).await
+}
+
 async fn live(tx: &mut Tx) -> Result<Connection, ConnectorError> {
     connections::newest(tx)
         .await?

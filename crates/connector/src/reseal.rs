@@ -7,9 +7,9 @@ use crate::{Connector, ConnectorError, fleet, sealing::Place, store::credentials
 /// What a re-sealing did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Resealed {
-    /// Credentials that now have the first key's sealing.
+    /// Credentials and secrets of organizations that now have the first key's sealing.
     pub done: u64,
-    /// Credentials that could not be opened with any key of the ring.
+    /// Those that could not be opened with any key of the ring.
     pub failed: u64,
 }
 
@@ -25,7 +25,7 @@ pub async fn reseal(connector: &Connector) -> Result<Resealed, ConnectorError> {
         let mut fleet = connector.parts.db.fleet().await?;
         let page = fleet::sealed_otherwise(&mut fleet, sealing, after, 500).await?;
         drop(fleet);
-        let Some((_, last)) = page.last() else { return Ok(result) };
+        let Some((_, last)) = page.last() else { break };
         after = *last;
         for (organization, connection) in page {
             match connector.reseal_one(&Scope::operator(organization), connection).await? {
@@ -35,6 +35,8 @@ pub async fn reseal(connector: &Connector) -> Result<Resealed, ConnectorError> {
             }
         }
     }
+    connector.reseal_secrets(&mut result).await?;
+    Ok(result)
 }
 
 impl Connector {

@@ -98,9 +98,7 @@ impl Connector {
                 let (connection, credential) = self.read(scope).await?;
                 self.open_session(scope, connection, &credential, gate, trace).await
             }
-            Outcome::Newer => {
-                Err(SessionError::Later { at: self.parts.ambient.now() + TRIAL })
-            }
+            Outcome::Newer => Err(SessionError::Later { at: self.parts.ambient.now() + TRIAL }),
             Outcome::Dead => Err(SessionError::ReconnectRequired),
             Outcome::Later(at) => Err(SessionError::Later { at }),
             Outcome::InProgress => {
@@ -143,9 +141,8 @@ impl Connector {
         let mut tx = self.parts.db.begin(scope).await?;
         let stored = credentials::load(&mut tx, session.connection.id).await?;
         let soon = self.parts.ambient.now() + CLOCKS_DIFFER;
-        Ok(stored.is_some_and(|c| {
-            c.generation == session.generation && c.expires_at.is_none_or(|end| end > soon)
-        }))
+        Ok(stored
+            .is_some_and(|c| c.generation == session.generation && c.expires_at.is_none_or(|end| end > soon)))
     }
 
     /// Marks the connection as one that an admin has to connect again; false when it already was or is gone.

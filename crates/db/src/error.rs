@@ -18,6 +18,9 @@ pub enum DbError {
     /// apalis' own tables could not be created.
     #[error("the job tables could not be prepared")]
     Jobs(#[source] sqlx::Error),
+    /// A request that is to be done once was taken over by another try; what this one changed is undone.
+    #[error("the request was taken over by a later try with the same key")]
+    ClaimLost,
 }
 
 impl DbError {
@@ -31,6 +34,7 @@ impl DbError {
         match self {
             Self::Failed { .. } => "database_failure",
             Self::Migrate(_) | Self::Jobs(_) => "migration_failure",
+            Self::ClaimLost => "request_taken_over",
         }
     }
 }

@@ -10,6 +10,7 @@ use sqlx::{
     PgConnection, PgPool, Postgres, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use uuid::Uuid;
 
 use crate::DbError;
 
@@ -22,6 +23,8 @@ const FLEET_ROLE: &str = "soundpost_fleet";
 #[derive(Debug, Clone)]
 pub struct Db {
     pool: PgPool,
+    /// Where transactions go when something between us and the server lends its connections by transaction.
+    pooler: Option<PgPool>,
 }
 
 impl Db {
@@ -36,7 +39,7 @@ impl Db {
             .connect_with(options)
             .await
             .map_err(DbError::while_doing("connecting"))?;
-        Ok(Self { pool })
+        Ok(Self { pool, pooler: None })
     }
 
     /// Like [`Db::connect`], but does not wait for the server: the first use connects.
@@ -46,7 +49,21 @@ impl Db {
     pub fn connect_lazy(url: &str, most: u32) -> Result<Self, DbError> {
         let options: PgConnectOptions = url.parse().map_err(DbError::while_doing("reading DATABASE_URL"))?;
         let options = options.application_name("soundpost").statement_cache_capacity(256);
-        Ok(Self { pool: Self::pool_options(most).connect_lazy_with(options) })
+        Ok(Self { pool: Self::pool_options(most).connect_lazy_with(options), pooler: None })
+    }
+
+    /// From now on transactions go through this address, of a pooler such as PgBouncer that lends a connection for the length
+    /// of a transaction. What needs a session of its own (LISTEN, apalis, migrations) keeps to the first address.
+    ///
+    /// # Errors
+    /// When the URL is not one.
+    pub fn through(mut self, url: &str, most: u32) -> Result<Self, DbError> {
+        let options: PgConnectOptions =
+            url.parse().map_err(DbError::while_doing("reading SOUNDPOST_POOLER_URL"))?;
+        // A prepared statement stays with the server's connection, and the next transaction gets another one.
+        let options = options.application_name("soundpost").statement_cache_capacity(0);
+        self.pooler = Some(Self::pool_options(most).connect_lazy_with(options));
+        Ok(self)
     }
 
     fn pool_options(most: u32) -> PgPoolOptions {
@@ -83,14 +100,14 @@ impl Db {
             .execute(&mut *inner)
             .await
             .map_err(DbError::while_doing("entering the fleet role"))?;
-        Ok(FleetTx { inner })
+        Ok(FleetTx { inner, claim: None })
     }
 
     /// Begins to the end, even when the caller is dropped meanwhile (a request whose client left, a job cut off): sqlx
     /// returns a connection whose `begin` was under way to the pool inside that transaction, and what the next user writes
     /// without one of its own is never committed.
     async fn open(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-        let pool = self.pool.clone();
+        let pool = self.pooler.as_ref().unwrap_or(&self.pool).clone();
         tokio::spawn(async move { pool.begin().await }).await.map_err(|_| sqlx::Error::WorkerCrashed)?
     }
 
@@ -100,17 +117,29 @@ impl Db {
         &self.pool
     }
 
-    /// Asks the server for a sign of life.
+    /// Asks the server for a sign of life, on the way that transactions take.
     ///
     /// # Errors
     /// When it does not answer.
     pub async fn ping(&self) -> Result<(), DbError> {
+        let mut inner = self.open().await.map_err(DbError::while_doing("asking for a sign of life"))?;
         sqlx::query("select 1")
-            .execute(&self.pool)
+            .execute(&mut *inner)
             .await
             .map(|_| ())
             .map_err(DbError::while_doing("asking for a sign of life"))
     }
+}
+
+/// Notes in the transaction itself that a request which is to be done once has an effect now.
+async fn mark(conn: &mut PgConnection, claim: Option<Uuid>) -> Result<(), DbError> {
+    let Some(claim) = claim else { return Ok(()) };
+    let marked = sqlx::query("update request_claims set effected = true where id = $1 and answered_at is null")
+        .bind(claim)
+        .execute(conn)
+        .await
+        .map_err(DbError::while_doing("marking a request as done"))?;
+    if marked.rows_affected() == 1 { Ok(()) } else { Err(DbError::ClaimLost) }
 }
 
 /// A transaction of one organization. Dropped without [`Tx::commit`], it leaves nothing behind.
@@ -140,8 +169,9 @@ impl Tx {
     /// Makes everything done in this transaction lasting.
     ///
     /// # Errors
-    /// When the server does not confirm it.
-    pub async fn commit(self) -> Result<(), DbError> {
+    /// When the server does not confirm it; [`DbError::ClaimLost`] when the request was to be done once and is another's now.
+    pub async fn commit(mut self) -> Result<(), DbError> {
+        mark(&mut self.inner, self.scope.claim()).await?;
         self.inner.commit().await.map_err(DbError::while_doing("committing"))
     }
 
@@ -185,9 +215,15 @@ impl DerefMut for Tx {
 #[derive(Debug)]
 pub struct FleetTx {
     inner: Transaction<'static, Postgres>,
+    claim: Option<Uuid>,
 }
 
 impl FleetTx {
+    /// Says for whose request this is done: where that is to be done once, the commit counts only while its claim does.
+    pub const fn on_behalf_of(&mut self, scope: &Scope) {
+        self.claim = scope.claim();
+    }
+
     /// Tells every process that something of an organization changed; sent when the transaction commits.
     ///
     /// # Errors
@@ -203,8 +239,9 @@ impl FleetTx {
     /// Makes everything done in this transaction lasting.
     ///
     /// # Errors
-    /// When the server does not confirm it.
-    pub async fn commit(self) -> Result<(), DbError> {
+    /// As [`Tx::commit`].
+    pub async fn commit(mut self) -> Result<(), DbError> {
+        mark(&mut self.inner, self.claim).await?;
         self.inner.commit().await.map_err(DbError::while_doing("committing"))
     }
 }

@@ -93,6 +93,7 @@ impl Fetch<'_> {
         }
         let now = self.work.ambient.now();
         let mut tx = self.work.begin().await?;
+        self.work.veil(&mut tx, &mut batch).await?;
         let stored = ledger::store(&mut tx, &batch, if came.confirm { stored_at } else { now }).await?;
         if self.purpose == Purpose::Backfill {
             progress::transcripts_came(&mut tx, self.work.connection, stored).await?;

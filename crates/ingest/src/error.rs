@@ -34,6 +34,12 @@ pub enum IngestError {
         /// What it has to be.
         fix: &'static str,
     },
+    /// Somebody was erased meanwhile; what is to be stored has to be looked through anew.
+    #[error("somebody was erased meanwhile")]
+    ErasuresChanged,
+    /// As many erasures wait as may.
+    #[error("too many erasures wait already")]
+    TooManyErasures,
     /// The connection is paused or gone.
     #[error("the connection is not active")]
     Inactive,
@@ -50,6 +56,8 @@ impl IngestError {
             Self::BackfillRunning => "backfill_running",
             Self::WindowWillNotEnd => "window_will_not_end",
             Self::Setting { .. } => "setting_out_of_range",
+            Self::ErasuresChanged => "erasures_changed",
+            Self::TooManyErasures => "too_many_erasures",
             Self::Inactive => "connection_inactive",
         }
     }

@@ -70,6 +70,11 @@ fn held(detail: &crate::CallDetail) -> Vec<String> {
             detail.waiting_since.map_or_else(String::new, text),
             detail.next_try_at.map_or_else(String::new, text)
         ),
+        TranscriptState::GaveUp
+            if detail.summary.transcript_reason.as_deref() == Some("retention_over") =>
+        {
+            "Its content was removed because the organization's retention time was over.".into()
+        }
         TranscriptState::GaveUp => {
             "Gong had no transcript for 14 days; it is not asked for any longer.".into()
         }

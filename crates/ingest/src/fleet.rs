@@ -1,5 +1,7 @@
 //! What is due over all organizations, and claiming it for one.
 
+mod privacy;
+
 use std::time::Duration;
 
 use db::{Db, FleetTx};
@@ -15,6 +17,8 @@ use crate::{
     schedule::next_slot,
     store::schedules,
 };
+
+pub use privacy::{Chore, chores, send_chore};
 
 /// A connection whose poll or sweep is due.
 #[derive(FromRow, Debug, Clone, Copy)]

@@ -1,18 +1,22 @@
-//! A second look at calls: whether they are still public after their transcripts came.
+//! A second look at calls by their ids: whether they are still public, and still there.
 //!
 //! What is private by then is purged; what is no longer listed is marked.
 
 use std::collections::HashMap;
 
 use db::Tx;
-use gong::{CallFilter, Purpose};
+use gong::{CallFilter, CallPage, Cursor, Purpose};
 use kernel::{CallId, RunKind};
+use queue::Lane;
 
 use crate::{
     IngestError, Work,
+    begin::{progressed, wake},
     fetch::{Fetch, Fetched},
     keep::{self, Rules},
-    store::{calls, runs, schedules},
+    purge::SECOND_LOOK_AFTER,
+    rules::task,
+    store::{calls, purge, runs, schedules},
 };
 
 /// Looks again at calls whose transcripts were stored without a later look; one batch.
@@ -31,47 +35,93 @@ pub async fn confirm(work: &Work<'_>) -> Result<Fetched, IngestError> {
     Ok(Fetched::More)
 }
 
-impl Fetch<'_> {
-    /// Takes a new look at calls; purges those that are private now. Says which are public.
-    pub(crate) async fn look(&self, came: &[(CallId, String)]) -> Result<Vec<CallId>, IngestError> {
-        let mut rest: HashMap<&str, CallId> =
-            came.iter().map(|(id, gong_id)| (gong_id.as_str(), *id)).collect();
-        let ids: Vec<String> = came.iter().map(|(_, gong_id)| gong_id.clone()).collect();
-        let filter = CallFilter::ids(ids).map_err(|_| IngestError::Damaged { what: "a batch of ids" })?;
-        let mut cursor = None;
-        let mut public = Vec::new();
-        loop {
-            let page = self
-                .work
-                .gong
-                .list_calls(&filter, cursor.as_ref(), self.purpose)
-                .await
-                .map_err(IngestError::Gong)?;
-            let mut tx = self.work.begin().await?;
-            let Some(schedule) = schedules::load(&mut tx, self.work.connection).await? else {
-                return Ok(Vec::new());
-            };
-            let rules = Rules { floor: schedule.import_floor, workspaces: schedule.selected_workspaces };
-            let sorted = keep::sort(&page, &rules);
-            let kept =
-                keep::keep(&mut tx, self.work.connection, &sorted, self.lane(), self.work.ambient).await?;
-            self.count(&mut tx, kept.hidden_new).await?;
-            tx.commit().await?;
-            public.extend(sorted.public.iter().filter_map(|call| rest.remove(call.id.as_str())));
-            let seen = page.calls.iter().map(|call| call.id.as_str());
-            for id in seen.chain(sorted.hidden.iter().map(|(id, _)| id.as_str())) {
-                rest.remove(id);
-            }
-            match page.next.filter(|next| cursor.as_ref() != Some(next)) {
-                Some(next) => cursor = Some(next),
-                None => break,
-            }
+/// What a look at calls by their ids showed.
+#[derive(Debug, Default)]
+pub(crate) struct Looked {
+    /// Those that are public.
+    pub(crate) public: Vec<CallId>,
+    /// Those that Gong does not list.
+    pub(crate) missing: Vec<CallId>,
+    /// How many turned out to be private.
+    hidden_new: i64,
+    /// Pages that were asked for.
+    requests: i32,
+}
+
+/// Takes a new look at calls; purges those that are private now, and marks those that are not listed.
+pub(crate) async fn look_at(
+    work: &Work<'_>,
+    purpose: Purpose,
+    came: &[(CallId, String)],
+) -> Result<Looked, IngestError> {
+    let mut rest: HashMap<&str, CallId> = came.iter().map(|(id, gong_id)| (gong_id.as_str(), *id)).collect();
+    let ids: Vec<String> = came.iter().map(|(_, gong_id)| gong_id.clone()).collect();
+    let filter = CallFilter::ids(ids).map_err(|_| IngestError::Damaged { what: "a batch of ids" })?;
+    let mut cursor: Option<Cursor> = None;
+    let mut looked = Looked::default();
+    loop {
+        let page =
+            work.list_calls(&filter, cursor.as_ref(), purpose).await.map_err(IngestError::Gong)?;
+        looked.requests += 1;
+        if !take(work, purpose, &page, &mut rest, &mut looked).await? {
+            return Ok(Looked::default());
         }
-        let gone: Vec<CallId> = rest.into_values().collect();
+        match page.next.filter(|next| cursor.as_ref() != Some(next)) {
+            Some(next) => cursor = Some(next),
+            None => break,
+        }
+    }
+    looked.missing = rest.into_values().collect();
+    let mut tx = work.begin().await?;
+    calls::missing(&mut tx, &looked.missing, work.ambient.now()).await?;
+    if !looked.missing.is_empty() {
+        let at = work.ambient.now() + SECOND_LOOK_AFTER;
+        wake(&mut tx, task::RECHECK, Lane::Upkeep, work.connection, Some(at)).await?;
+    }
+    progressed(&mut tx, task::RECHECK, work.connection).await?;
+    tx.commit().await?;
+    Ok(looked)
+}
+
+/// Keeps what a page shows; false when there is no schedule any longer.
+async fn take(
+    work: &Work<'_>,
+    purpose: Purpose,
+    page: &CallPage,
+    rest: &mut HashMap<&str, CallId>,
+    looked: &mut Looked,
+) -> Result<bool, IngestError> {
+    let mut tx = work.begin().await?;
+    let Some(schedule) = schedules::load(&mut tx, work.connection).await? else { return Ok(false) };
+    let floor = work.shroud.floor(schedule.import_floor, work.ambient.now());
+    let rules = Rules { floor, workspaces: schedule.selected_workspaces };
+    let sorted = keep::sort(page, &rules);
+    let lane = i16::from(purpose == Purpose::Backfill);
+    let kept = keep::keep(&mut tx, work.connection, &sorted, lane, work.ambient).await?;
+    looked.hidden_new += kept.hidden_new;
+    looked.public.extend(sorted.public.iter().filter_map(|call| rest.remove(call.id.as_str())));
+    for (id, _) in &sorted.hidden {
+        rest.remove(id.as_str());
+    }
+    // Held, still there, but not ours to update (another workspace by now, or unreadable): seen all the same.
+    let listed = page.calls.iter().map(|call| call.id.as_str());
+    let broken = page.malformed.iter().filter_map(|call| call.id.as_deref());
+    let others: Vec<&str> = listed.chain(broken).filter(|id| rest.remove(*id).is_some()).collect();
+    purge::seen(&mut tx, work.connection, &others, work.ambient.now()).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+impl Fetch<'_> {
+    /// Takes a new look at calls. Says which are public.
+    pub(crate) async fn look(&self, came: &[(CallId, String)]) -> Result<Vec<CallId>, IngestError> {
+        let looked = look_at(self.work, self.purpose, came).await?;
         let mut tx = self.work.begin().await?;
-        calls::missing(&mut tx, &gone, self.work.ambient.now()).await?;
+        for page in 0..looked.requests {
+            self.count(&mut tx, if page == 0 { looked.hidden_new } else { 0 }).await?;
+        }
         tx.commit().await?;
-        Ok(public)
+        Ok(looked.public)
     }
 
     /// Counts a request of a backfill, and calls that turned out to be private.

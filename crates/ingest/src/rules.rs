@@ -47,8 +47,12 @@ pub(crate) const SLICE: Duration = Duration::from_secs(60);
 pub(crate) const CONFIRM_AFTER: time::Duration = time::Duration::minutes(15);
 /// A look at a call's privacy that is older than this is taken again before its transcript is stored.
 pub(crate) const LOOK_LIVES: time::Duration = time::Duration::minutes(2);
+/// Each day the slow look takes at least so many calls.
+pub(crate) const RELOOK_LEAST: i32 = 1_000;
+/// And so many that everything was looked at within this many days.
+pub(crate) const RELOOK_DAYS: i32 = 7;
 
-/// The kinds of jobs that ingestion sends to itself; their subject is a connection.
+/// The kinds of jobs that ingestion sends to itself; their subject is a connection, or the organization where it says so.
 pub mod task {
     use kernel::RunKind;
 
@@ -73,4 +77,12 @@ pub mod task {
     pub const BACKFILL_TRANSCRIPTS: &str = "backfill_transcripts";
     /// A second look at calls whose transcripts were stored without one.
     pub const CONFIRM: &str = "confirm";
+    /// A look by id at calls that a look missed, and at those that were not looked at for long.
+    pub const RECHECK: &str = "recheck";
+    /// Purging what Gong no longer has. About the organization; needs no Gong.
+    pub const PURGE: &str = "purge";
+    /// Erasing people. About the organization; needs no Gong.
+    pub const ERASE: &str = "erase";
+    /// Removing what is older than the organization's retention time. About the organization; needs no Gong.
+    pub const RETENTION: &str = "retention";
 }

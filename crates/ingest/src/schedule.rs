@@ -68,6 +68,33 @@ pub async fn schedule(
     }))
 }
 
+/// What a person set for a connection; `None` is the installation's default, or all workspaces.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OwnSettings {
+    /// Seconds from one poll to the next.
+    pub poll_every_seconds: Option<i64>,
+    /// Seconds that a poll looks back.
+    pub overlap_seconds: Option<i64>,
+    /// Gong workspaces to import from.
+    pub selected_workspaces: Option<Vec<String>>,
+}
+
+/// The settings of a connection.
+///
+/// # Errors
+/// When the database fails.
+pub async fn own_settings(
+    tx: &mut Tx,
+    connection: ConnectionId,
+) -> Result<OwnSettings, IngestError> {
+    let row = schedules::load(tx, connection).await?;
+    Ok(row.map_or_else(OwnSettings::default, |row| OwnSettings {
+        poll_every_seconds: row.poll_every_seconds.map(i64::from),
+        overlap_seconds: row.overlap_seconds.map(i64::from),
+        selected_workspaces: row.selected_workspaces,
+    }))
+}
+
 /// Changes the schedule; a new interval takes effect at once.
 ///
 /// # Errors

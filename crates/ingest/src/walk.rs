@@ -13,7 +13,7 @@ use crate::{
     begin::{progressed, wake_transcripts},
     keep::{self, Rules},
     listing::{Listing, Seen, Then, Turn},
-    progress,
+    progress, purge,
     rules::{SLICE, SWEEP_BACK, WINDOW_MOST, task},
     schedule,
     store::{runs, schedules},
@@ -95,7 +95,8 @@ impl Walk {
         let Some(run) = run else { return Ok(None) };
         let next = runs::next_window(&mut tx, run.id).await?;
         let every = schedule::every(Some(&schedule), work.defaults);
-        let rules = Rules { floor: schedule.import_floor, workspaces: schedule.selected_workspaces };
+        let floor = work.shroud.floor(schedule.import_floor, now);
+        let rules = Rules { floor, workspaces: schedule.selected_workspaces };
         let walk = Self { connection, kind, run, rules, every, listing: next.map(begun), gave_up: false };
         if walk.listing.is_none() {
             walk.listed_all(&mut tx, ambient).await?;
@@ -126,7 +127,7 @@ impl Walk {
             return Ok(false);
         }
         let filter = CallFilter::Window { from: whole.from, to: whole.to };
-        let page = match work.gong.list_calls(&filter, cursor.as_ref(), self.purpose()).await {
+        let page = match work.list_calls(&filter, cursor.as_ref(), self.purpose()).await {
             Ok(page) => Some(page),
             Err(GongError::CursorExpired { .. }) => None,
             Err(error) => return Err(IngestError::Gong(error)),
@@ -235,6 +236,9 @@ impl Walk {
             progress::finish_backfill(tx, self.connection, ambient).await?;
         } else {
             runs::finish(tx, self.run.id, RunState::Done, None, now).await?;
+        }
+        if self.kind == RunKind::Sweep {
+            purge::after_sweep(tx, self.connection, &self.run, &self.rules, ambient).await?;
         }
         wake_transcripts(tx, self.connection, self.kind).await?;
         tx.announce("calls").await?;

@@ -8,13 +8,13 @@ use async_trait::async_trait;
 use connector::{Connector, Event, Session, SessionError, Witness};
 use db::Db;
 use gong::{GongError, Purpose};
-use ingest::{Defaults, Fetched, Fetching, Gates, IngestError, Walked, Work, task};
+use ingest::{Defaults, Fetched, Fetching, Gates, IngestError, Shroud, Walked, Work, task};
 use kernel::{ConnectionId, RunKind, Scope, SharedAmbient};
 use queue::{Job, Verdict};
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Chronicle, runtime::Handler};
+use crate::{Chronicle, privacy, runtime::Handler};
 
 /// The kind of the job that replaces a token; its subject is a connection.
 pub const REFRESH: &str = "refresh";
@@ -36,9 +36,10 @@ pub struct Rooms {
 
 /// Why a job did not end well.
 #[derive(Debug)]
-enum Failure {
+pub(crate) enum Failure {
     Session(SessionError),
     Ingest(IngestError),
+    Accounts(accounts::AccountsError),
     /// Gong refuses even a fresh credential.
     Refused,
 }
@@ -52,6 +53,12 @@ impl From<SessionError> for Failure {
 impl From<IngestError> for Failure {
     fn from(error: IngestError) -> Self {
         Self::Ingest(error)
+    }
+}
+
+impl From<accounts::AccountsError> for Failure {
+    fn from(error: accounts::AccountsError) -> Self {
+        Self::Accounts(error)
     }
 }
 
@@ -73,6 +80,7 @@ enum Deed {
     List(RunKind),
     Fetch(Purpose),
     Confirm,
+    Recheck,
 }
 
 impl Deed {
@@ -84,6 +92,7 @@ impl Deed {
             task::TRANSCRIPTS => Self::Fetch(Purpose::Fresh),
             task::BACKFILL_TRANSCRIPTS => Self::Fetch(Purpose::Backfill),
             task::CONFIRM => Self::Confirm,
+            task::RECHECK => Self::Recheck,
             _ => return None,
         })
     }
@@ -112,6 +121,7 @@ impl Handler for Rooms {
         let outcome = match Deed::of(&job.kind) {
             Some(deed) => self.with_gong(&errand, deed).await,
             None if job.kind == REFRESH => self.refresh(&errand).await,
+            None if privacy::knows(&job.kind) => privacy::work(self, &scope, &job.kind, stop).await,
             None => return Verdict::Dead { code: "unknown_kind" },
         };
         match outcome {
@@ -122,8 +132,14 @@ impl Handler for Rooms {
 }
 
 impl Rooms {
-    async fn deed(&self, errand: &Errand<'_>, deed: Deed, session: &Session) -> Result<Done, IngestError> {
-        let work = self.work(errand, session);
+    async fn deed(
+        &self,
+        errand: &Errand<'_>,
+        deed: Deed,
+        session: &Session,
+        shroud: &Shroud,
+    ) -> Result<Done, IngestError> {
+        let work = self.work(errand, session, shroud);
         let verdict = match deed {
             Deed::List(kind) => match ingest::walk(&work, kind).await? {
                 Walked::More => Verdict::Next,
@@ -134,11 +150,12 @@ impl Rooms {
                 return Ok(Done { verdict: self.after_fetch(ended), transcripts_came: asked });
             }
             Deed::Confirm => self.after_fetch(ingest::confirm(&work).await?),
+            Deed::Recheck => self.after_fetch(ingest::recheck(&work).await?),
         };
         Ok(Done { verdict, transcripts_came: false })
     }
 
-    fn work<'a>(&'a self, errand: &'a Errand<'_>, session: &'a Session) -> Work<'a> {
+    fn work<'a>(&'a self, errand: &'a Errand<'_>, session: &'a Session, shroud: &'a Shroud) -> Work<'a> {
         Work {
             db: &self.db,
             scope: &errand.scope,
@@ -147,6 +164,7 @@ impl Rooms {
             defaults: &self.defaults,
             ambient: &*self.ambient,
             trace: errand.job.trace.as_deref(),
+            shroud,
             stop: errand.stop,
         }
     }
@@ -186,12 +204,17 @@ impl Rooms {
             // The job is about a connection of another time.
             return Ok(Verdict::Done);
         }
-        let first = self.deed(errand, deed, &session).await;
+        let shroud = privacy::shroud(self, scope).await?;
+        let first = self.deed(errand, deed, &session, &shroud).await;
         if !matches!(first, Err(IngestError::Gong(GongError::Unauthorized { .. }))) {
-            return self.worked(scope, &session, first?).await;
+            let done = first?;
+            if matches!(deed, Deed::Recheck) {
+                privacy::judge_losses(self, scope, errand.connection).await?;
+            }
+            return self.worked(scope, &session, done).await;
         }
         let session = self.connector.session_after_refusal(scope, session, gate, trace).await?;
-        match self.deed(errand, deed, &session).await {
+        match self.deed(errand, deed, &session, &shroud).await {
             Err(IngestError::Gong(GongError::Unauthorized { .. })) => {
                 if !self.connector.was_in_force(scope, &session).await? {
                     return Err(SessionError::Later { at: self.ambient.now() }.into());
@@ -245,7 +268,12 @@ impl Rooms {
                 tracing::error!(error = &error as &dyn std::error::Error, "A job failed on our side.");
                 Verdict::Retry { code: error.code(), after: None }
             }
+            Failure::Accounts(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "A job failed on our side.");
+                Verdict::Retry { code: error.code(), after: None }
+            }
             Failure::Ingest(IngestError::Gong(error)) => self.judge_gong(errand, error, now).await,
+            Failure::Ingest(IngestError::ErasuresChanged) => Verdict::Next,
             Failure::Ingest(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "A job failed on our side.");
                 Verdict::Retry { code: error.code(), after: None }

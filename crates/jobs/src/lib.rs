@@ -4,6 +4,7 @@
 
 mod chronicle;
 mod handlers;
+mod privacy;
 pub mod runtime;
 pub mod schedule;
 

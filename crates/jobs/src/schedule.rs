@@ -137,17 +137,26 @@ pub async fn reconcile_once(rooms: &Rooms) -> Result<(), ScheduleError> {
     let now = rooms.ambient.now();
     let mut fleet = rooms.db.fleet().await?;
     let overdue = ingest::fleet::overdue(&mut fleet, now, 1_000).await?;
-    let keys: Vec<_> = overdue.iter().map(ingest::fleet::Overdue::key).collect();
+    let chores = ingest::fleet::chores(&mut fleet, now, 1_000).await?;
+    let keys: Vec<_> = overdue
+        .iter()
+        .map(ingest::fleet::Overdue::key)
+        .chain(chores.iter().map(ingest::fleet::Chore::key))
+        .collect();
     let spoken_for = queue::spoken_for(&mut fleet, &keys).await?;
     let pauses = connector::fleet::ended_pauses(&mut fleet, now).await?;
     let oldest = ingest::fleet::oldest_due_poll(&mut fleet, now).await?;
     connector::fleet::sweep_flows(&mut fleet, now).await?;
     accounts::sweep_expired_sessions(&mut fleet, now).await?;
+    accounts::sweep_claims(&mut fleet, now).await?;
     fleet.commit().await?;
     let behind = oldest.map_or(0.0, |at| (now - at).as_seconds_f64());
     metrics::gauge!("soundpost_oldest_due_poll_seconds").set(behind);
     for work in overdue.iter().filter(|work| !spoken_for.contains(&work.key())) {
         ingest::fleet::rewake(&rooms.db, work, now + REWAKE_AFTER).await?;
+    }
+    for chore in chores.iter().filter(|chore| !spoken_for.contains(&chore.key())) {
+        ingest::fleet::send_chore(&rooms.db, chore).await?;
     }
     for (organization, connection) in pauses {
         let mut tx = rooms.db.begin(&Scope::job(organization)).await?;

@@ -114,6 +114,10 @@ typed_id!(
     AuditId, "aud"
 );
 typed_id!(
+    /// The erasure of a person.
+    ErasureId, "ers"
+);
+typed_id!(
     /// A job that was given up.
     DeadLetterId, "dead"
 );

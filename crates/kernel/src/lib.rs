@@ -10,7 +10,7 @@ mod status;
 
 pub use ambient::{Ambient, ManualAmbient, SharedAmbient, SystemAmbient};
 pub use ids::{
-    ApiKeyId, AuditId, CallId, ConnectionId, DeadLetterId, IdError, OrganizationId, RunId, UserId,
+    ApiKeyId, AuditId, CallId, ConnectionId, DeadLetterId, ErasureId, IdError, OrganizationId, RunId, UserId,
 };
 pub use lookback::{Lookback, LookbackError};
 pub use scope::{Actor, Role, RoleError, Scope};

@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::{ApiKeyId, OrganizationId, UserId};
 
@@ -93,22 +94,23 @@ impl Actor {
 pub struct Scope {
     organization: OrganizationId,
     actor: Actor,
+    claim: Option<Uuid>,
 }
 
 impl Scope {
     /// What `actor` may see after it was checked that it belongs to `organization`.
     pub const fn checked(organization: OrganizationId, actor: Actor) -> Self {
-        Self { organization, actor }
+        Self { organization, actor, claim: None }
     }
 
     /// What a background job of `organization` may see.
     pub const fn job(organization: OrganizationId) -> Self {
-        Self { organization, actor: Actor::Job }
+        Self { organization, actor: Actor::Job, claim: None }
     }
 
     /// What an operator at the command line may see of `organization`.
     pub const fn operator(organization: OrganizationId) -> Self {
-        Self { organization, actor: Actor::Operator }
+        Self { organization, actor: Actor::Operator, claim: None }
     }
 
     /// The organization.
@@ -119,6 +121,18 @@ impl Scope {
     /// Who acts.
     pub const fn actor(&self) -> Actor {
         self.actor
+    }
+
+    /// The same right, for a request that is to be done once: what is committed with it counts only while the claim does.
+    #[must_use]
+    pub const fn claimed(mut self, claim: Option<Uuid>) -> Self {
+        self.claim = claim;
+        self
+    }
+
+    /// The claim of a request that is to be done once.
+    pub const fn claim(&self) -> Option<Uuid> {
+        self.claim
     }
 }
 

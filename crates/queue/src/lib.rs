@@ -11,7 +11,10 @@ mod send;
 mod settle;
 mod tend;
 
-pub use dead::{DeadLetter, MOST_LETTERS, discard, list, retry, retry_all, show};
+pub use dead::{
+    DeadLetter, LetterGroup, Letters, MOST_LETTERS, discard, discard_all, groups, list, list_of,
+    mask_reasons, retry, retry_all, show,
+};
 pub use error::QueueError;
 pub use job::{Job, Lane, NewJob, Unreadable};
 pub use send::{cancel, enqueue, progressed, spoken_for};

@@ -25,6 +25,12 @@ pub(crate) fn house(settings: &Settings) -> Result<House, Exit> {
     let ambient: SharedAmbient = Arc::new(SystemAmbient);
     let db = Db::connect_lazy(settings.database_url.expose_secret(), settings.database_connections)
         .doing("reading DATABASE_URL")?;
+    let db = match &settings.pooler_url {
+        Some(url) => db
+            .through(url.expose_secret(), settings.database_connections)
+            .doing("reading SOUNDPOST_POOLER_URL")?,
+        None => db,
+    };
     let redirect_uri = settings.public_url.join(CALLBACK_PATH).doing("making the callback address")?;
     let oauth = oauth::Client::new(oauth::Config {
         client_id: settings.client_id.clone(),

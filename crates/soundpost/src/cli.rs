@@ -61,6 +61,25 @@ pub(crate) enum Organizations {
         #[arg(long)]
         json: bool,
     },
+    /// Write everything that is stored of an organization to standard output, as lines of JSON without secrets.
+    Export {
+        /// The organization's id (org_...).
+        organization: kernel::OrganizationId,
+    },
+    /// Read an export from standard input into an installation that does not have the organization.
+    Import {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Erase an organization with everything that belongs to it. It cannot be undone.
+    Erase {
+        /// The organization's id (org_...).
+        organization: kernel::OrganizationId,
+        /// Its name, letter by letter, as a confirmation.
+        #[arg(long)]
+        confirm: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -127,6 +146,12 @@ pub(crate) enum Dead {
         /// At most this many.
         #[arg(long, default_value_t = 50)]
         limit: i64,
+        /// Only of this kind, for instance `poll`.
+        #[arg(long)]
+        kind: Option<String>,
+        /// Those that were retried or discarded, too.
+        #[arg(long)]
+        all: bool,
         /// Print JSON lines.
         #[arg(long)]
         json: bool,
@@ -136,23 +161,43 @@ pub(crate) enum Dead {
         /// Its id (dead_...).
         id: kernel::DeadLetterId,
     },
-    /// Run one again, or all of a kind.
-    Retry {
-        /// Its id (dead_...).
-        #[arg(required_unless_present = "kind")]
-        id: Option<kernel::DeadLetterId>,
-        /// All of this kind, for instance `poll`.
-        #[arg(long, conflicts_with = "id")]
-        kind: Option<String>,
+    /// Count the open ones by kind and reason.
+    Count {
+        /// Print JSON lines.
+        #[arg(long)]
+        json: bool,
     },
-    /// Close one without running it again.
+    /// Run one again, all of a kind or reason, or all.
+    Retry {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Close one, all of a kind or reason, or all, without running them again.
     Discard {
-        /// Its id (dead_...).
-        id: kernel::DeadLetterId,
+        #[command(flatten)]
+        which: Which,
         /// Why, for the record.
         #[arg(long)]
         reason: String,
     },
+}
+
+/// Which dead letters are meant: one, or at most 1,000 of the oldest open ones.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct Which {
+    /// Its id (dead_...).
+    #[arg(conflicts_with_all = ["kind", "code", "all"])]
+    pub(crate) id: Option<kernel::DeadLetterId>,
+    /// All of this kind, for instance `poll`.
+    #[arg(long, conflicts_with = "all")]
+    pub(crate) kind: Option<String>,
+    /// All that were given up for this reason, for instance `gong_refused`.
+    #[arg(long, conflicts_with = "all")]
+    pub(crate) code: Option<String>,
+    /// All, of every organization.
+    #[arg(long)]
+    pub(crate) all: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -15,6 +15,7 @@ use crate::{exit::Exit, variables::Variables};
 pub(crate) struct Settings {
     pub(crate) database_url: SecretString,
     pub(crate) database_connections: u32,
+    pub(crate) pooler_url: Option<SecretString>,
     pub(crate) listen: SocketAddr,
     pub(crate) metrics_listen: Option<SocketAddr>,
     pub(crate) public_url: Url,
@@ -28,6 +29,7 @@ pub(crate) struct Settings {
     pub(crate) refresh_before: Duration,
     pub(crate) workers: jobs::runtime::Settings,
     pub(crate) trusted_proxies: TrustedProxies,
+    pub(crate) api_per_minute: u32,
     pub(crate) defaults: ingest::Defaults,
 }
 
@@ -106,7 +108,9 @@ fn from(v: &mut Variables) -> Option<Settings> {
         ..ingest::Defaults::default()
     };
     Some(Settings {
+        api_per_minute: v.number("SOUNDPOST_API_PER_MINUTE", 6_000, 10, 1_000_000_000),
         database_connections: v.number("SOUNDPOST_DATABASE_CONNECTIONS", 24, 8, 500),
+        pooler_url: v.text("SOUNDPOST_POOLER_URL").map(SecretString::from),
         escrow_dir: v.text("SOUNDPOST_ESCROW_DIR").unwrap_or("escrow").into(),
         refresh_before: v.duration("SOUNDPOST_REFRESH_BEFORE", 300 * second, second, DAY / 2),
         workers: jobs::runtime::Settings::taken_over_after(v.duration(

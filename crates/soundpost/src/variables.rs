@@ -18,6 +18,8 @@ pub(crate) const KNOWN: &[&str] = &[
     "SOUNDPOST_WORKER_GONE_AFTER",
     "SOUNDPOST_TRUSTED_PROXIES",
     "SOUNDPOST_DATABASE_CONNECTIONS",
+    "SOUNDPOST_POOLER_URL",
+    "SOUNDPOST_API_PER_MINUTE",
     "SOUNDPOST_LOG_FORMAT",
     "GONG_CLIENT_ID",
     "GONG_CLIENT_SECRET",
@@ -29,7 +31,7 @@ pub(crate) const KNOWN: &[&str] = &[
 ];
 
 /// Those whose value may stand in a file named by `X_FILE`.
-const SECRETS: &[&str] = &["DATABASE_URL", "SOUNDPOST_KEYS", "GONG_CLIENT_SECRET"];
+const SECRETS: &[&str] = &["DATABASE_URL", "SOUNDPOST_POOLER_URL", "SOUNDPOST_KEYS", "GONG_CLIENT_SECRET"];
 
 /// The variables of this process, and what is wrong with them.
 #[derive(Debug)]

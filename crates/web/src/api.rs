@@ -8,9 +8,11 @@ mod callback;
 mod calls;
 mod dead_letters;
 mod gong;
+mod gong_settings;
 mod me;
 mod members;
 mod paging;
+mod privacy;
 mod session;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -28,6 +30,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(me::leave))
         .routes(routes!(me::change_password))
         .routes(routes!(gong::status, gong::change, gong::disconnect))
+        .routes(routes!(gong_settings::show, gong_settings::change))
         .routes(routes!(gong::connect))
         .routes(routes!(gong::connect_key))
         .routes(routes!(gong::poll))
@@ -42,8 +45,17 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(api_keys::list, api_keys::create))
         .routes(routes!(api_keys::revoke))
         .routes(routes!(members::list, members::add))
-        .routes(routes!(members::change, members::remove))
+        .routes(routes!(members::one, members::change, members::remove))
+        .routes(routes!(privacy::show, privacy::change))
+        .routes(routes!(privacy::decide))
+        .routes(routes!(privacy::erasures, privacy::erase))
+        .routes(routes!(privacy::erasure))
+        .routes(routes!(privacy::erase_organization))
+        .routes(routes!(privacy::export))
         .routes(routes!(dead_letters::list))
+        .routes(routes!(dead_letters::count))
+        .routes(routes!(dead_letters::retry_many))
+        .routes(routes!(dead_letters::discard_many))
         .routes(routes!(dead_letters::retry))
         .routes(routes!(dead_letters::discard))
 }

@@ -50,6 +50,7 @@ pub struct Caller {
 impl Caller {
     fn new(scope: Scope, role: Role, context: &RequestContext) -> Self {
         context.recognised(scope.organization());
+        let scope = scope.claimed(context.claim());
         Self { scope, role, request: context.info(), trace: context.traceparent() }
     }
 

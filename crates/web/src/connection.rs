@@ -12,6 +12,8 @@ use url::Url;
 use crate::{
     AppState, Problem,
     auth::{Caller, SignedIn, session},
+    conditional::IfMatch,
+    gong_settings::GongSettings,
 };
 
 /// A connect request that was begun: where to send the browser, and what its flow cookie must hold.
@@ -156,24 +158,26 @@ pub(crate) async fn disconnect(state: &AppState, caller: &Caller) -> Result<(), 
 pub(crate) struct Change {
     pub(crate) paused: Option<bool>,
     pub(crate) schedule: ScheduleChange,
+    /// The version of the settings that the change starts from, where it names one.
+    pub(crate) from: IfMatch,
 }
 
 /// Changes the settings of the connection, pauses it or lets it go on.
 ///
 /// # Errors
-/// 403 below admin; 409 when nothing is connected; 422 naming the field.
+/// 403 below admin; 409 when nothing is connected; 412 when they were changed meanwhile; 422 naming the field.
 pub(crate) async fn change(state: &AppState, caller: &Caller, change: Change) -> Result<(), Problem> {
     caller.require(state, Permission::ManageConnection).await?;
     let mut tx = caller.begin(state).await?;
+    connector::hold(&mut tx).await?;
     let before = live(&mut tx).await?;
+    let settings = GongSettings::read(&mut tx, &before).await?;
+    settings.admit(&mut tx, &before, &change.from).await?;
     if change.schedule != ScheduleChange::default() {
         let ambient = &*state.ambient;
         ingest::change_schedule(&mut tx, before.id, &change.schedule, &state.defaults, ambient).await?;
-        let detail = json!({ "after": {
-            "poll_every_seconds": change.schedule.poll_every_seconds,
-            "overlap_seconds": change.schedule.overlap_seconds,
-            "selected_workspaces": change.schedule.selected_workspaces,
-        }});
+        let after = GongSettings::read(&mut tx, &before).await?;
+        let detail = json!({ "before": settings, "after": after });
         note(&mut tx, state, caller, actions::GONG_SETTINGS_CHANGED, Some(before.id), detail).await?;
     }
     if let Some(paused) = change.paused {

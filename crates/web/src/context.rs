@@ -10,6 +10,7 @@ use accounts::RequestInfo;
 use axum::extract::FromRequestParts;
 use http::{Extensions, HeaderMap, request::Parts};
 use kernel::{Ambient, OrganizationId};
+use uuid::Uuid;
 
 use crate::{client_address::TrustedProxies, traceparent::TraceParent};
 
@@ -27,6 +28,7 @@ struct Facts {
     trace: TraceParent,
     address: IpAddr,
     organization: OnceLock<OrganizationId>,
+    claim: OnceLock<Uuid>,
 }
 
 impl RequestContext {
@@ -42,6 +44,7 @@ impl RequestContext {
             trace: TraceParent::of(headers, ambient),
             address: proxies.client(peer, headers),
             organization: OnceLock::new(),
+            claim: OnceLock::new(),
         }))
     }
 
@@ -73,6 +76,16 @@ impl RequestContext {
     /// The request as the audit log notes it.
     pub fn info(&self) -> RequestInfo {
         RequestInfo { request_id: Some(self.0.request_id.clone()), ip: Some(self.0.address) }
+    }
+
+    /// The claim under which the request is done, where it is to be done once.
+    pub(crate) fn claim(&self) -> Option<Uuid> {
+        self.0.claim.get().copied()
+    }
+
+    pub(crate) fn claimed(&self, claim: Uuid) {
+        // A request is claimed once.
+        self.0.claim.set(claim).ok();
     }
 
     pub(crate) fn recognised(&self, organization: OrganizationId) {

@@ -2,9 +2,11 @@
 //! thing to do. Knows no request and no page; `/docs/errors` and docs/ERRORS.md show the same table.
 
 mod connecting;
+mod doing;
 mod gong;
 mod inside;
 mod ours;
+mod privacy;
 mod troubleshooting;
 
 /// Who can do something about it.
@@ -77,8 +79,15 @@ pub fn title(code: &str) -> Option<&'static str> {
 
 /// All messages: those about Gong first, then our own, then the questions people ask.
 pub fn all() -> impl Iterator<Item = &'static Message> {
-    let tables =
-        [gong::MESSAGES, connecting::MESSAGES, ours::MESSAGES, inside::MESSAGES, troubleshooting::MESSAGES];
+    let tables = [
+        gong::MESSAGES,
+        connecting::MESSAGES,
+        ours::MESSAGES,
+        doing::MESSAGES,
+        privacy::MESSAGES,
+        inside::MESSAGES,
+        troubleshooting::MESSAGES,
+    ];
     tables.into_iter().flatten()
 }
 

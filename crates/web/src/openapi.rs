@@ -27,6 +27,7 @@ use crate::{AppState, api, problem};
     tags(
         (name = "session", description = "Logging in and out, and who one is."),
         (name = "gong", description = "The Gong connection."),
+        (name = "privacy", description = "How long content is kept, calls that vanished, people that are erased."),
         (name = "calls", description = "Calls and transcripts."),
         (name = "organization", description = "Members, API keys and the audit log."),
         (name = "jobs", description = "Background work that was given up."),

@@ -7,6 +7,7 @@ mod assets;
 mod call;
 mod calls;
 mod chart;
+mod dead_letters;
 mod docs;
 mod enter;
 mod gong;
@@ -15,6 +16,7 @@ mod gong_forms;
 mod members;
 mod organizations;
 mod overview;
+mod privacy;
 mod reference;
 mod refused;
 mod standing;
@@ -50,11 +52,28 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/settings/api-keys", get(api_keys::list).post(api_keys::create))
         .route("/settings/api-keys/{id}/revoke", get(api_keys::ask_revoke).post(api_keys::revoke))
         .route("/activity", get(activity::list))
+        .route("/settings/privacy", get(privacy::show))
+        .route("/settings/privacy/retention", post(privacy::retention))
+        .route("/settings/privacy/vanished", post(privacy::vanished))
+        .route("/settings/privacy/erasures", post(privacy::erase))
+        .route(
+            "/settings/privacy/erase-organization",
+            get(privacy::ask_erase_organization).post(privacy::erase_organization),
+        )
         .route("/docs", get(docs::index))
         .route("/docs/api", get(reference::show))
         .route("/docs/errors", get(docs::errors))
         .route("/static/{file}", get(assets::serve))
+        .merge(letters_router())
         .merge(gong_router())
+}
+
+fn letters_router() -> Router<AppState> {
+    Router::new()
+        .route("/settings/dead-letters", get(dead_letters::list))
+        .route("/settings/dead-letters/retry", post(dead_letters::retry_all))
+        .route("/settings/dead-letters/discard", get(dead_letters::ask_discard).post(dead_letters::discard))
+        .route("/settings/dead-letters/{id}/retry", post(dead_letters::retry))
 }
 
 fn gong_router() -> Router<AppState> {

@@ -15,7 +15,10 @@ impl From<AccountsError> for Problem {
             AccountsError::Invalid { field, problem } => Self::field(*field, problem.clone()),
             AccountsError::Forbidden { rule } => Self::forbidden(rule),
             AccountsError::NotFound { what } => Self::not_found(what),
-            AccountsError::LastOwner | AccountsError::AlreadyMember | AccountsError::LimitReached { .. } => {
+            AccountsError::LastOwner
+            | AccountsError::AlreadyMember
+            | AccountsError::StillMember
+            | AccountsError::LimitReached { .. } => {
                 Self::new(StatusCode::CONFLICT, code, sentence(&error.to_string()))
             }
             AccountsError::TooManyTries { retry_after } => {
@@ -42,7 +45,7 @@ impl From<ConnectorError> for Problem {
                 "Gong is not connected. Connect it in the settings first.",
             ),
             ConnectorError::Db(_) | ConnectorError::Queue(_) => Self::unavailable(code, &error),
-            ConnectorError::Damaged { .. } | ConnectorError::Witness(_) => Self::internal(code, &error),
+            ConnectorError::Damaged { .. } | ConnectorError::Witness(_) | ConnectorError::Sealed(_) => Self::internal(code, &error),
         }
     }
 }
@@ -71,6 +74,11 @@ impl From<IngestError> for Problem {
                 StatusCode::CONFLICT,
                 code,
                 "A backfill is already running. Wait for it, or cancel it first.",
+            ),
+            IngestError::TooManyErasures => Self::new(
+                StatusCode::CONFLICT,
+                code,
+                "As many erasures wait as may. Wait until some of them are done.",
             ),
             IngestError::Inactive => {
                 Self::new(StatusCode::CONFLICT, code, "The Gong connection is paused or not connected.")

@@ -36,6 +36,14 @@ pub(crate) async fn render(context: RequestContext, request: Request, next: Next
     if api { as_document(response, &problem, &context) } else { as_page(response, &problem, &context, theme) }
 }
 
+/// A refusal of the API with its body; any other answer as it is.
+pub(crate) fn worded(mut response: Response, context: &RequestContext) -> Response {
+    match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => as_document(response, &problem, context),
+        None => response,
+    }
+}
+
 fn is_api(path: &str) -> bool {
     path == "/api" || path.starts_with("/api/")
 }

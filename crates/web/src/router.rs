@@ -1,10 +1,13 @@
 //! All routes, and the layers that every request passes, outermost first: ids and log line, headers, wording of refusals,
-//! panics, time, size, origin.
+//! panics, time, quota, origin, size, and requests that are done once.
 
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{AppState, api, body, headers, health, observe, openapi, origin, pages, render};
+use crate::{
+    AppState, api, body, conditional, headers, health, observe, once, openapi, origin, pages, preflight, quota,
+    render,
+};
 
 /// The whole public listener.
 pub fn router(state: AppState) -> Router {
@@ -14,8 +17,12 @@ pub fn router(state: AppState) -> Router {
     // The last layer added is the first that a request meets.
     routes
         .fallback(|| async { http::StatusCode::NOT_FOUND })
+        .layer(middleware::from_fn(conditional::not_modified))
+        .layer(middleware::from_fn_with_state(state.clone(), once::once))
         .layer(middleware::from_fn(body::whole))
         .layer(middleware::from_fn_with_state(state.clone(), origin::same_origin))
+        .layer(middleware::from_fn(preflight::answer))
+        .layer(middleware::from_fn_with_state(state.clone(), quota::keep))
         .layer(middleware::from_fn(render::in_time))
         .layer(CatchPanicLayer::custom(render::after_panic))
         .layer(middleware::from_fn(render::render))

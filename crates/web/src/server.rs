@@ -44,7 +44,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 1024,
+            connections: 4_096,
             head: Duration::from_secs(10),
             idle: Duration::from_secs(60),
             stalled: Duration::from_secs(60),

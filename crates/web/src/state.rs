@@ -8,8 +8,9 @@ use db::{Db, Events};
 use kernel::SharedAmbient;
 use tokio_util::sync::CancellationToken;
 use url::Url;
+use vault::KeyRing;
 
-use crate::{client_address::TrustedProxies, health::Health, sse::Streams};
+use crate::{client_address::TrustedProxies, health::Health, quota::Quotas, sse::{Readers, Streams}};
 
 /// What the door is built from.
 #[derive(Clone)]
@@ -24,6 +25,10 @@ pub struct Parts {
     pub ambient: SharedAmbient,
     /// News of what changed, from every process.
     pub events: Events,
+    /// Seals answers that are kept for a while.
+    pub keys: Arc<KeyRing>,
+    /// What one key, session or address may ask of the API in a minute, in this process.
+    pub api_per_minute: u32,
     /// What holds for a connection that has no settings of its own.
     pub defaults: ingest::Defaults,
     /// Where browsers reach us; its origin is the only one that may change anything with a cookie.
@@ -49,6 +54,8 @@ pub struct AppState {
     origin: Arc<str>,
     pub(crate) health: Health,
     pub(crate) streams: Streams,
+    pub(crate) readers: Readers,
+    pub(crate) quotas: Quotas,
 }
 
 impl AppState {
@@ -58,6 +65,8 @@ impl AppState {
             origin: parts.public_url.origin().ascii_serialization().into(),
             health: Health::default(),
             streams: Streams::default(),
+            readers: Readers::default(),
+            quotas: Quotas::new(parts.api_per_minute),
             parts: Arc::new(parts),
         }
     }

@@ -76,6 +76,8 @@ fn state() -> AppState {
         hasher: PasswordHasher::new(1),
         connector,
         ambient,
+        keys: Arc::new(KeyRing::parse(&KeyRing::generate_key()).unwrap()),
+        api_per_minute: 1_000_000,
         defaults: ingest::Defaults::default(),
         public_url: url(ORIGIN),
         authorize_url,

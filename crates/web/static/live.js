@@ -15,13 +15,29 @@
       : size < 2592000 ? plural(Math.trunc(size / 86400), "day") : null;
     return words && (past ? `${words} ago` : `in ${words}`);
   };
-  const refreshTimes = () => {
-    for (const time of document.querySelectorAll("time[data-relative]")) {
-      const words = relative(Date.parse(time.dateTime), Date.now());
+  // Exact times in the visitor's zone and language, relative words as time goes on; numbers as the visitor writes them.
+  const locale = navigator.language;
+  const long = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeStyle: "long" });
+  const year = new Date().getFullYear();
+  const short = (at) => new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
+    timeZoneName: "short", ...(at.getFullYear() === year ? {} : { year: "numeric" }) }).format(at);
+  const refreshTimes = (within) => {
+    for (const time of within.querySelectorAll("time[datetime]")) {
+      const at = new Date(time.dateTime);
+      if (Number.isNaN(at.getTime())) continue;
+      const full = long.format(at);
+      if (time.title && time.title !== full) time.title = full;
+      const words = "relative" in time.dataset ? relative(at.getTime(), Date.now()) : time.title && short(at);
       if (words && words !== time.textContent) time.textContent = words;
     }
+    for (const number of within.querySelectorAll(".number")) {
+      if (number.childElementCount || !/^\d{1,3}(,\d{3})+$/.test(number.textContent.trim())) continue;
+      number.textContent = Number(number.textContent.replaceAll(",", "")).toLocaleString(locale);
+    }
   };
-  setInterval(refreshTimes, 10000);
+  refreshTimes(document);
+  setInterval(() => refreshTimes(document), 10000);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) refreshTimes(document); });
 
   // ---- the live panel
   const holder = document.querySelector("[data-live-panel]");
@@ -55,6 +71,7 @@
     const fresh = new DOMParser().parseFromString(html, "text/html").getElementById("panel");
     const panel = document.getElementById("panel");
     if (!fresh || !panel || Date.now() - leaving < 20000) return;
+    refreshTimes(fresh);
     if (fresh.dataset.shape === panel.dataset.shape) {
       takeNumbers(panel, fresh);
       speakProgress(panel);

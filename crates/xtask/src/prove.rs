@@ -9,7 +9,7 @@ mod herd;
 mod invariants;
 mod proxy;
 mod queue;
-mod report;
+pub(crate) mod report;
 mod tokens;
 mod town;
 mod trouble;
@@ -48,13 +48,14 @@ struct Stage {
 
 type Run = fn(&Stage, &Options, &mut Outcome) -> Result<(), Fault>;
 
-const EXPERIMENTS: [(&str, Run); 13] = [
+const EXPERIMENTS: [(&str, Run); 14] = [
     ("JOB-01", backfill::survives_kills),
     ("TOK-13", tokens::single_flight),
     ("LOD-05", chaos::everything_at_once),
     ("TOK-14", tokens::holder_hangs),
     ("TOK-16", tokens::escrow),
     ("TOK-21", tokens::unrelated_writes),
+    ("JOB-07", queue::poison),
     ("JOB-08", queue::comes_back),
     ("JOB-14", queue::after_an_outage),
     ("JOB-16", queue::strangers),

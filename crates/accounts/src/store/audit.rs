@@ -105,3 +105,24 @@ pub(crate) async fn page(
     .map_err(failed("reading the audit log"))?;
     Ok(rows.into_iter().map(LineRow::read).collect())
 }
+
+/// The newest line of an action about a target, looked for among the newest 500.
+pub(crate) async fn latest(
+    tx: &mut Tx,
+    action: &str,
+    target: &str,
+) -> Result<Option<AuditLine>, AccountsError> {
+    let row: Option<LineRow> = sqlx::query_as(
+        "select * from (
+             select id, at, actor_kind, actor_id, actor_label, action, target, detail, request_id, ip, line
+             from audit_log where organization_id = $1 order by line desc limit 500) as newest
+         where action = $2 and target = $3 order by line desc limit 1",
+    )
+    .bind(tx.scope().organization())
+    .bind(action)
+    .bind(target)
+    .fetch_optional(&mut **tx)
+    .await
+    .map_err(failed("looking for a line of the audit log"))?;
+    Ok(row.map(LineRow::read))
+}

@@ -33,6 +33,19 @@ pub(crate) async fn page(
         .collect()
 }
 
+pub(crate) async fn one(tx: &mut Tx, user: UserId) -> Result<Option<MemberLine>, AccountsError> {
+    let row: Option<(String, String, OffsetDateTime)> = sqlx::query_as(
+        "select u.email, m.role, m.created_at from memberships m join users u on u.id = m.user_id
+         where m.organization_id = $1 and m.user_id = $2",
+    )
+    .bind(tx.scope().organization())
+    .bind(user)
+    .fetch_optional(&mut **tx)
+    .await
+    .map_err(failed("reading a member"))?;
+    row.map(|(email, word, since)| Ok(MemberLine { user, email, role: role(&word)?, since })).transpose()
+}
+
 /// Orders all changes of the members of this organization.
 pub(crate) async fn lock_organization(tx: &mut Tx) -> Result<(), AccountsError> {
     let organization = tx.scope().organization();

@@ -2,7 +2,10 @@
 
 pub(crate) mod api_keys;
 pub(crate) mod audit;
+pub(crate) mod claims;
+pub(crate) mod export;
 pub(crate) mod fleet;
+pub(crate) mod masking;
 pub(crate) mod members;
 pub(crate) mod organizations;
 

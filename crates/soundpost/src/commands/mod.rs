@@ -1,5 +1,6 @@
 //! The commands, one file a group.
 
+mod belongings;
 mod dead;
 mod doctor;
 mod explain;

@@ -7,6 +7,7 @@ use db::Db;
 use kernel::{ExposeSecret, Scope, SecretString, SystemAmbient};
 use serde_json::json;
 
+use super::belongings;
 use crate::{
     cli::{Organizations, Users},
     exit::{Doing, Exit, print_line},
@@ -15,7 +16,12 @@ use crate::{
 
 /// `soundpost organizations ...`
 pub(crate) async fn organizations(command: Organizations) -> Result<(), Exit> {
-    let Organizations::Create { name, owner_email, password, json } = command;
+    let (name, owner_email, password, json) = match command {
+        Organizations::Create { name, owner_email, password, json } => (name, owner_email, password, json),
+        Organizations::Export { organization } => return belongings::export(organization).await,
+        Organizations::Import { json } => return belongings::import(json).await,
+        Organizations::Erase { organization, confirm } => return belongings::erase(organization, &confirm).await,
+    };
     let password = if password.password_stdin { Some(read_password()?) } else { None };
     let db = open().await?;
     let new = NewOrganization { name, owner_email, password };

@@ -20,6 +20,11 @@ use crate::{
 /// How many passwords are checked at once: each costs 19 MiB and most of a tenth of a second of one core.
 const HASHES_AT_ONCE: usize = 2;
 
+/// How many files and sockets we ask the operating system for; it may give fewer.
+const OPEN_FILES: u64 = 8_192;
+/// How many of them are for the database, Gong, the escrow and the log.
+const OTHER_FILES: u64 = 640;
+
 /// Serves until it is told to stop.
 pub(crate) async fn run(workers: bool) -> Result<(), Exit> {
     logging::start()?;
@@ -45,9 +50,17 @@ pub(crate) async fn run(workers: bool) -> Result<(), Exit> {
     Ok(())
 }
 
+/// How many connections can be held: what the operating system lets us open, less what everything else needs.
+fn limits() -> Limits {
+    let most = Limits::default();
+    let files = rlimit::increase_nofile_limit(OPEN_FILES).unwrap_or(1024);
+    let spare = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
+    Limits { connections: spare.clamp(64, most.connections), ..most }
+}
+
 /// Serves until `stop`; a listener that breaks ends the process.
 async fn serve(listener: TcpListener, router: axum::Router, stop: CancellationToken) {
-    if let Err(error) = web::serve(listener, router, Limits::default(), stop.clone()).await {
+    if let Err(error) = web::serve(listener, router, limits(), stop.clone()).await {
         tracing::error!(error = &error as &dyn std::error::Error, "The listener broke.");
         stop.cancel();
     }
@@ -60,6 +73,8 @@ fn state(settings: &Settings, house: &House, stop: &CancellationToken) -> AppSta
         connector: house.connector.clone(),
         ambient: house.ambient.clone(),
         events: Events::listen(house.db.pool().clone()),
+        keys: settings.keys.clone(),
+        api_per_minute: settings.api_per_minute,
         defaults: settings.defaults.clone(),
         public_url: settings.public_url.clone(),
         authorize_url: settings.authorize_url.clone(),

@@ -28,6 +28,7 @@ const FORBIDDEN: (&str, &str) = (
 const NOT_FOUND: (&str, &str) = ("404", "It does not exist, or belongs to another organization.");
 const CONFLICT: (&str, &str) = ("409", "It does not fit how things stand now; the code says why.");
 const INVALID: (&str, &str) = ("422", "A value cannot be accepted; `errors` names the field.");
+const TOO_MANY: (&str, &str) = ("429", "Too many requests or tries; see Retry-After.");
 const FAILED: (&str, &str) = ("500", "Something failed on our side.");
 const UNAVAILABLE: (&str, &str) =
     ("503", "A part of Soundpost does not answer at the moment; see Retry-After.");
@@ -36,7 +37,7 @@ const UNAVAILABLE: (&str, &str) =
 pub(crate) struct Reading;
 impl IntoResponses for Reading {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[UNAUTHENTICATED, FORBIDDEN, FAILED, UNAVAILABLE])
+        problems(&[UNAUTHENTICATED, FORBIDDEN, TOO_MANY, FAILED, UNAVAILABLE])
     }
 }
 
@@ -44,7 +45,7 @@ impl IntoResponses for Reading {
 pub(crate) struct Listing;
 impl IntoResponses for Listing {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[UNAUTHENTICATED, FORBIDDEN, INVALID, FAILED, UNAVAILABLE])
+        problems(&[UNAUTHENTICATED, FORBIDDEN, INVALID, TOO_MANY, FAILED, UNAVAILABLE])
     }
 }
 
@@ -52,7 +53,7 @@ impl IntoResponses for Listing {
 pub(crate) struct ReadingOne;
 impl IntoResponses for ReadingOne {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, FAILED, UNAVAILABLE])
+        problems(&[UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, TOO_MANY, FAILED, UNAVAILABLE])
     }
 }
 
@@ -61,16 +62,18 @@ pub(crate) struct Writing;
 impl IntoResponses for Writing {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[
-            ("400", "The body is not valid JSON, or could not be read to its end."),
+            ("400", "The body is not valid JSON, could not be read to its end, or a header has the wrong form."),
             UNAUTHENTICATED,
             FORBIDDEN,
             NOT_FOUND,
+            ("412", "It was changed meanwhile; read it again."),
+            ("428", "A change here has to name the version that it starts from, in If-Match."),
             ("408", "The body did not arrive within 15 seconds."),
             CONFLICT,
             ("413", "The body is longer than 65,536 bytes."),
             ("415", "The body is not declared as application/json."),
             INVALID,
-            ("429", "Too many tries; see Retry-After."),
+            TOO_MANY,
             FAILED,
             ("502", "Gong did not answer usefully."),
             UNAVAILABLE,

@@ -17,6 +17,7 @@ use super::answers::{Listing, Reading, Writing};
 use crate::{
     AppState, Problem,
     auth::{ApiCaller, SignedIn, cookies},
+    conditional::IfMatch,
     connection::{self, Change},
     extract::{Json, Search, days, days_or_null, present},
     gong_view::GongView,
@@ -164,7 +165,19 @@ pub(crate) struct Settings {
     selected_workspaces: Option<Option<Vec<String>>>,
 }
 
-/// Change the settings of the connection, pause it or let it go on.
+impl Settings {
+    /// The change, from the version that the request names.
+    pub(super) fn change(self, from: IfMatch) -> Change {
+        let schedule = ScheduleChange {
+            poll_every_seconds: self.poll_every_seconds,
+            overlap_seconds: self.overlap_seconds,
+            selected_workspaces: self.selected_workspaces,
+        };
+        Change { paused: self.paused, schedule, from }
+    }
+}
+
+/// Change the settings of the connection, pause it or let it go on. `If-Match` with the ETag of the settings is heeded.
 #[utoipa::path(
     patch, path = "/api/v1/integrations/gong", tag = "gong", operation_id = "changeGongConnection",
     request_body = Settings,
@@ -173,14 +186,10 @@ pub(crate) struct Settings {
 pub(crate) async fn change(
     State(state): State<AppState>,
     caller: ApiCaller,
+    from: IfMatch,
     Json(body): Json<Settings>,
 ) -> Result<Answer<GongView>, Problem> {
-    let schedule = ScheduleChange {
-        poll_every_seconds: body.poll_every_seconds,
-        overlap_seconds: body.overlap_seconds,
-        selected_workspaces: body.selected_workspaces,
-    };
-    connection::change(&state, &caller, Change { paused: body.paused, schedule }).await?;
+    connection::change(&state, &caller, body.change(from)).await?;
     let mut tx = caller.begin(&state).await?;
     Ok(Answer(GongView::read(&state, &mut tx).await?))
 }

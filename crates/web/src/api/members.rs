@@ -13,12 +13,13 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::{
-    answers::{Listing, Writing},
+    answers::{Listing, ReadingOne, Writing},
     paging::Page,
 };
 use crate::{
     AppState, Problem,
     auth::ApiCaller,
+    conditional::{IfMatch, Version},
     extract::{Ids, Json, Search},
 };
 
@@ -68,6 +69,28 @@ pub(crate) async fn list(
         items: lines.items.into_iter().map(MemberView::from).collect(),
         next_cursor: lines.next,
     }))
+}
+
+/// What of a member can be edited, for its version.
+fn version(line: &MemberLine) -> Version {
+    Version::of(&line.role)
+}
+
+/// One member, with an ETag of what can be changed.
+#[utoipa::path(
+    get, path = "/api/v1/members/{id}", tag = "organization", operation_id = "getMember",
+    params(("id" = String, Path, description = "The id of the person.")),
+    responses((status = 200, description = "The member.", body = MemberView), ReadingOne),
+)]
+pub(crate) async fn one(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    Ids(id): Ids<UserId>,
+) -> Result<Response, Problem> {
+    caller.require(&state, Permission::ViewMembers).await?;
+    let mut tx = caller.begin(&state).await?;
+    let line = accounts::member(&mut tx, id, false).await?;
+    Ok(version(&line).on(Answer(MemberView::from(line))))
 }
 
 /// A person to be added.
@@ -120,7 +143,7 @@ pub(crate) struct RoleChange {
     role: Role,
 }
 
-/// Give a member another role; it counts from the member's next request on.
+/// Give a member another role; it counts from the member's next request on. `If-Match` is heeded.
 #[utoipa::path(
     patch, path = "/api/v1/members/{id}", tag = "organization", operation_id = "changeMember",
     params(("id" = String, Path, description = "The id of the person.")),
@@ -131,10 +154,12 @@ pub(crate) async fn change(
     State(state): State<AppState>,
     caller: ApiCaller,
     Ids(id): Ids<UserId>,
+    from: IfMatch,
     Json(body): Json<RoleChange>,
 ) -> Result<StatusCode, Problem> {
     caller.require(&state, Permission::ManageMembers).await?;
     let mut tx = caller.begin(&state).await?;
+    from.check(&version(&accounts::member(&mut tx, id, true).await?))?;
     accounts::change_role(&mut tx, id, body.role, &caller.request, &*state.ambient).await?;
     tx.announce("members").await?;
     tx.commit().await?;

@@ -154,6 +154,7 @@ pub(super) fn reason(code: &str) -> String {
         "not_transcribed_yet" => "Gong has not transcribed it yet".into(),
         "not_listed" => "Gong did not list it at the last look".into(),
         "transcript_unreadable" => "Gong's answer could not be read".into(),
+        "retention_over" => "the time is over for which content is kept".into(),
         other => other.replace('_', " "),
     }
 }

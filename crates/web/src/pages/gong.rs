@@ -4,7 +4,7 @@ use accounts::Permission;
 use axum::{extract::State, response::Response};
 use connector::AuthKind;
 use db::Tx;
-use ingest::RunLine;
+use ingest::{RunLine, ScheduleChange};
 use kernel::{ConnectionStatus, Lookback, RunKind, RunState, UserId};
 use serde::Deserialize;
 use time::OffsetDateTime;
@@ -25,7 +25,13 @@ use super::{
     },
     visit::{Visit, page},
 };
-use crate::{AppState, Problem, auth::SignedIn, extract::Search, messages};
+use crate::{
+    AppState, Problem,
+    auth::SignedIn,
+    extract::Search,
+    gong_settings::{self, GongSettings},
+    messages,
+};
 
 const RUNS: i64 = 12;
 
@@ -37,6 +43,8 @@ pub(super) struct Again {
     pub(super) problem: Option<Callout>,
     /// What was refused in the settings.
     pub(super) settings: Option<Problem>,
+    /// What was sent from settings that somebody else changed meanwhile.
+    pub(super) late: Option<ScheduleChange>,
 }
 
 /// The page in either of its two forms.
@@ -156,7 +164,12 @@ async fn connection_page(
     };
     let runs = ingest::recent_runs(tx, id, RUNS).await?;
     let connected_by = connected_by(person, tx, standing.connection.connected_by).await?;
-    let settings = settings_form(state, tx, &standing).await?;
+    let mut settings = settings_form(state, tx, &standing).await?;
+    if let Some(sent) = &again.late {
+        let line = gong_settings::last_change(tx, &standing.connection).await?;
+        let who = line.as_ref().map_or_else(|| "Somebody".to_owned(), gong_settings::name);
+        settings = settings.kept(sent, who, line.map(|line| Moment::new(line.at, now)));
+    }
     let mut panel = standing.panel(person, now);
     panel.problems.extend(again.problem);
     let connection = &standing.connection;
@@ -209,7 +222,8 @@ async fn settings_form(state: &AppState, tx: &mut Tx, standing: &Standing) -> Re
             workspaces.push((id.clone(), named(&id, "")));
         }
     }
-    Ok(gong_forms::settings(standing.schedule.as_ref(), &state.defaults, &workspaces))
+    let version = GongSettings::read(tx, &standing.connection).await?.version().as_str().to_owned();
+    Ok(gong_forms::settings(standing.schedule.as_ref(), &state.defaults, &workspaces, version))
 }
 
 fn named(id: &str, name: &str) -> String {

@@ -18,6 +18,7 @@ use crate::{
     AppState, Problem, RequestContext,
     api::flow_cookie,
     auth::SignedIn,
+    conditional::IfMatch,
     connection::{self, Change},
 };
 
@@ -167,12 +168,20 @@ pub(super) async fn settings(
     person: SignedIn,
     fields: Fields,
 ) -> Result<Response, Problem> {
-    let changed = match gong_forms::change(&fields) {
-        Ok(schedule) => connection::change(&state, &person, Change { schedule, ..Change::default() }).await,
+    let sent = gong_forms::change(&fields);
+    let from = IfMatch::of_form(fields.get("version"));
+    let changed = match sent.clone() {
+        Ok(schedule) => {
+            connection::change(&state, &person, Change { schedule, from, ..Change::default() }).await
+        }
         Err(problem) => Err(problem),
     };
     match changed {
         Ok(()) => Ok(done(HERE, "settings")),
+        Err(problem) if problem.status == StatusCode::PRECONDITION_FAILED => {
+            let late = Again { late: sent.ok(), ..Again::default() };
+            gong::build(&state, &visit, &person, late).await?.answer(problem.status)
+        }
         Err(problem) if !problem.errors.is_empty() => {
             again(&state, &visit, &person, Again { settings: Some(problem), ..Again::default() }).await
         }

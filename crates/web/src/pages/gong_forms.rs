@@ -8,7 +8,8 @@ use super::{
     enter::sentence,
     view::{
         figures,
-        gong::{Choice, Estimate, HistoryChoice, KeyForm, SettingsForm},
+        gong::{Choice, Conflict, Estimate, HistoryChoice, KeyForm, SettingsForm},
+        moment::Moment,
     },
     visit::Fields,
 };
@@ -133,6 +134,7 @@ pub(super) fn settings(
     schedule: Option<&Schedule>,
     defaults: &ingest::Defaults,
     workspaces: &[(String, String)],
+    version: String,
 ) -> SettingsForm {
     let seconds = |time: std::time::Duration| i64::try_from(time.as_secs()).unwrap_or(0);
     let own_poll = schedule.filter(|s| s.poll_every_own).map(|s| seconds(s.poll_every));
@@ -153,6 +155,8 @@ pub(super) fn settings(
             })
             .collect(),
         workspaces_error: None,
+        version,
+        conflict: None,
     }
 }
 
@@ -196,7 +200,47 @@ pub(super) fn change(fields: &Fields) -> Result<ScheduleChange, Problem> {
     })
 }
 
+fn names(choices: &[Choice]) -> String {
+    let chosen: Vec<&str> = choices.iter().filter(|c| c.chosen).map(|c| c.label.as_str()).collect();
+    chosen.join(", ")
+}
+
+/// Chooses again what was sent, and notes where that is not what holds now.
+fn keep(choices: &mut [Choice], sent: Option<&Option<i64>>, label: &str, differs: &mut Vec<String>) {
+    let Some(sent) = sent else { return };
+    let value = sent.map(|seconds| seconds.to_string()).unwrap_or_default();
+    let Some(yours) = choices.iter().find(|c| c.value == value).map(|c| c.label.clone()) else { return };
+    let now = choices.iter().find(|c| c.chosen).map_or_else(String::new, |c| c.label.clone());
+    if now != yours {
+        differs.push(format!("{label}: now {now}, in your form {yours}"));
+    }
+    for choice in choices {
+        choice.chosen = choice.value == value;
+    }
+}
+
 impl SettingsForm {
+    /// The form with what was sent, beside what somebody else made of the settings meanwhile.
+    pub(super) fn kept(mut self, sent: &ScheduleChange, who: String, at: Option<Moment>) -> Self {
+        let mut differs = Vec::new();
+        keep(&mut self.poll_every, sent.poll_every_seconds.as_ref(), "Look for new calls every", &mut differs);
+        keep(&mut self.overlap, sent.overlap_seconds.as_ref(), "Look back each time over", &mut differs);
+        if let Some(sent) = &sent.selected_workspaces {
+            let before = (self.all_workspaces, names(&self.workspaces));
+            self.all_workspaces = sent.is_none();
+            for choice in &mut self.workspaces {
+                choice.chosen = sent.as_ref().is_none_or(|ids| ids.contains(&choice.value));
+            }
+            let after = (self.all_workspaces, names(&self.workspaces));
+            if before != after {
+                let words = |(all, names): (bool, String)| if all { "all".to_owned() } else { names };
+                differs.push(format!("Gong workspaces: now {}, in your form {}", words(before), words(after)));
+            }
+        }
+        self.conflict = Some(Conflict { who, at, differs });
+        self
+    }
+
     /// What was refused, beside its field.
     pub(super) fn told(mut self, problem: &Problem) -> Self {
         for error in &problem.errors {

@@ -94,6 +94,15 @@ const FLASHES: &[(&str, bool, &str)] = &[
     ("role-changed", true, "The role is changed."),
     ("member-removed", true, "The person no longer belongs to this organization."),
     ("key-revoked", true, "The key is revoked. Programs that use it are refused from now on."),
+    ("job-retried", true, "The job is tried again."),
+    ("jobs-retried", true, "The jobs are tried again, at most 1,000 at a time."),
+    ("jobs-discarded", true, "Discarded. The reason stands in the activity log."),
+    ("jobs-none", true, "There was nothing left to do: somebody tried it again or discarded it before."),
+    ("retention", true, "How long content is kept is saved. What is too old goes within minutes."),
+    ("vanished-removed", true, "The calls that Gong no longer lists are being removed."),
+    ("vanished-kept", true, "The calls stay, although Gong no longer lists them."),
+    ("vanished-none", true, "There is nothing to decide any longer."),
+    ("erasure", true, "The person is being erased. The receipt below tells how far it is."),
     ("password", true, "The password is changed. Your other sessions have ended."),
 ];
 

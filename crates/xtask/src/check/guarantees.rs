@@ -59,7 +59,11 @@ pub(super) fn write(root: &Path) -> Result<(), Fault> {
         };
         cases.extend(read(&text));
     }
-    let table = table(&cases);
+    let mut table = table(&cases);
+    let experiments = crate::prove::report::summary(root);
+    if !experiments.is_empty() {
+        let _ = write!(table, "\n{experiments}");
+    }
     let file = root.join("docs/GUARANTEES.md");
     if std::fs::read_to_string(&file).unwrap_or_default() != table {
         std::fs::write(&file, table).doing("writing docs/GUARANTEES.md")?;

@@ -56,14 +56,12 @@ pub(super) fn survives_kills(stage: &Stage, options: &Options, outcome: &mut Out
     let killed = {
         let mut herd = Herd::of_workers(&town.app, 2)?;
         while herd.kills < kills && !over(&town)? {
-            // Each kill comes at some moment after work went on, so that none hits a standstill.
-            let before = town.simulator.counts()?.api;
-            let end = Instant::now() + Duration::from_secs(60);
-            while town.simulator.counts()?.api == before && Instant::now() < end && !over(&town)? {
+            // At any moment, whether something goes on or everybody waits for a lease to end.
+            let end = Instant::now() + chance.millis(2_000, 11_000);
+            while Instant::now() < end && !over(&town)? {
                 stop::check()?;
                 std::thread::sleep(Duration::from_millis(50));
             }
-            std::thread::sleep(chance.millis(0, 1_800));
             if suspected(&town)? {
                 continue;
             }
@@ -106,6 +104,10 @@ pub(super) fn survives_every_boundary(
     let mut herd = Herd::of_workers(&town.app, 2)?;
     let mut hits = 0;
     for round in 0..rounds {
+        while suspected(&town)? && !over(&town)? {
+            stop::check()?;
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let endpoint = if round % 2 == 0 { "calls_extensive" } else { "transcript" };
         let held = town.simulator.tell(
             "/fault",

@@ -100,6 +100,49 @@ impl Outcome {
     }
 }
 
+/// What begins the part of docs/GUARANTEES.md that comes from experiments.
+const HEADING: &str = "## Experiments";
+
+/// The experiments of docs/PROOFS.md for docs/GUARANTEES.md, one row for each experiment and size.
+pub(crate) fn summary(root: &Path) -> String {
+    let page = fs::read_to_string(root.join(PAGE)).unwrap_or_default();
+    let mut groups: BTreeMap<(String, String), Vec<&str>> = BTreeMap::new();
+    for row in page.lines().filter(|line| is_row(line)) {
+        groups.entry((column(row, 0).to_owned(), column(row, 1).to_owned())).or_default().push(row);
+    }
+    if groups.is_empty() {
+        return String::new();
+    }
+    let mut text = format!(
+        "{HEADING}\n\nWritten by `cargo xtask prove`; each invariant with its worst figure stands in [PROOFS.md](PROOFS.md).\n\n\
+         | id | size | runs | seeds | faults injected | invariants | verdict |\n|---|---|---|---|---|---|---|\n"
+    );
+    for ((id, size), rows) in groups {
+        let mut seeds: Vec<&str> = rows.iter().map(|row| column(row, 2)).collect();
+        seeds.dedup();
+        let broken: Vec<&str> =
+            rows.iter().filter(|row| column(row, 6) != "held").map(|row| column(row, 4)).collect();
+        let verdict =
+            if broken.is_empty() { "held".to_owned() } else { format!("**broken**: {}", broken.join("; ")) };
+        let faults = rows.first().map_or("", |row| column(row, 3));
+        let (runs, all) = (seeds.len(), rows.len());
+        let _ = writeln!(
+            text,
+            "| {id} | {size} | {runs} | {} | {faults} | {all} | {verdict} |",
+            seeds.join(", ")
+        );
+    }
+    text
+}
+
+/// Puts the summary in the place of the one that docs/GUARANTEES.md has.
+fn tell_guarantees(root: &Path) -> Result<(), Fault> {
+    let file = root.join("docs/GUARANTEES.md");
+    let old = fs::read_to_string(&file).doing("reading docs/GUARANTEES.md")?;
+    let kept = old.split(HEADING).next().unwrap_or_default().trim_end();
+    fs::write(&file, format!("{kept}\n\n{}", summary(root))).doing("writing docs/GUARANTEES.md")
+}
+
 /// Puts the outcomes into the page; what was not run now stays.
 pub(super) fn write(root: &Path, outcomes: &[Outcome], options: &Options) -> Result<(), Fault> {
     let file = root.join(PAGE);
@@ -121,7 +164,8 @@ pub(super) fn write(root: &Path, outcomes: &[Outcome], options: &Options) -> Res
         }
     }
     rows.sort_by(|a, b| (column(a, 0), column(a, 1)).cmp(&(column(b, 0), column(b, 1))));
-    fs::write(&file, page(&rows, &notes)).doing(format!("writing {PAGE}"))
+    fs::write(&file, page(&rows, &notes)).doing(format!("writing {PAGE}"))?;
+    tell_guarantees(root)
 }
 
 fn is_row(line: &str) -> bool {

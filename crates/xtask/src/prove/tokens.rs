@@ -116,6 +116,7 @@ pub(super) fn escrow(stage: &Stage, options: &Options, outcome: &mut Outcome) ->
         let late = town.simulator.tell("/fault", &late_tokens())?;
         due_now(&town)?;
         wait(Duration::from_secs(20), || Ok(rotations(&town)? > before))?;
+        stop::sleep(Duration::from_millis(500));
         // Gong has rotated and its answer is on its way: from now on nothing reaches the database.
         let wires = town.wires.as_ref().ok_or_else(|| Fault::new("a town without wires"))?;
         wires.database.set(Wire::Swallow);
@@ -171,6 +172,7 @@ fn lost_escrow(stage: &Stage, options: &Options, outcome: &mut Outcome) -> Resul
     let late = town.simulator.tell("/fault", &late_tokens())?;
     due_now(&town)?;
     wait(Duration::from_secs(20), || Ok(rotations(&town)? > before))?;
+    stop::sleep(Duration::from_millis(500));
     let wires = town.wires.as_ref().ok_or_else(|| Fault::new("a town without wires"))?;
     wires.database.set(Wire::Swallow);
     stop::sleep(Duration::from_millis(2_500));

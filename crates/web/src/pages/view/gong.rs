@@ -183,6 +183,19 @@ pub(crate) struct SettingsForm {
     pub(crate) all_workspaces: bool,
     pub(crate) workspaces: Vec<Choice>,
     pub(crate) workspaces_error: Option<String>,
+    /// Which settings the form was made from.
+    pub(crate) version: String,
+    /// Somebody else was faster.
+    pub(crate) conflict: Option<Conflict>,
+}
+
+/// What somebody else changed while a form was open.
+#[derive(Debug, Clone)]
+pub(crate) struct Conflict {
+    pub(crate) who: String,
+    pub(crate) at: Option<Moment>,
+    /// What differs between the settings now and the form.
+    pub(crate) differs: Vec<String>,
 }
 
 /// One finished or running look at Gong.

@@ -6,9 +6,11 @@ pub(crate) mod calls;
 pub(crate) mod figures;
 pub(crate) mod gong;
 pub(crate) mod icon;
+pub(crate) mod letters;
 pub(crate) mod moment;
 pub(crate) mod overview;
 pub(crate) mod plain;
+pub(crate) mod privacy;
 pub(crate) mod shell;
 
 #[cfg(test)]

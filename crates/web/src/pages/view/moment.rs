@@ -1,4 +1,4 @@
-//! A moment on a page: relative words, the exact time with its zone on hover, and the machine's form. Knows no clock: the
+//! A moment on a page: relative words, the exact time with its zone on hover and focus, and the machine's form. Knows no clock: the
 //! present is handed in.
 
 use std::fmt;
@@ -80,7 +80,11 @@ impl fmt::Display for Moment {
         if self.exact {
             write!(f, r#"<time datetime="{iso}" title="{full}">{short}</time>"#)
         } else {
-            write!(f, r#"<time datetime="{iso}" title="{full}" data-relative>{}</time>"#, self.relative())
+            write!(
+                f,
+                r#"<time datetime="{iso}" title="{full}" tabindex="0" data-relative>{}</time>"#,
+                self.relative()
+            )
         }
     }
 }
@@ -112,7 +116,7 @@ mod tests {
         let html = Moment::new(datetime!(2026-11-21 13:05:09.5 +02:00), NOW).to_string();
         assert_eq!(
             html,
-            r#"<time datetime="2026-11-21T11:05:09Z" title="21 November 2026, 11:05:09 UTC" data-relative>54 minutes ago</time>"#
+            r#"<time datetime="2026-11-21T11:05:09Z" title="21 November 2026, 11:05:09 UTC" tabindex="0" data-relative>54 minutes ago</time>"#
         );
     }
 }

@@ -49,6 +49,8 @@ pub(crate) enum Here {
     Integrations,
     Members,
     ApiKeys,
+    DeadLetters,
+    Privacy,
     Activity,
     Docs,
     /// Not in the navigation.
@@ -76,6 +78,8 @@ const ADMIN: &[Place] = &[
     place(Here::Integrations, "/settings/integrations", "Integrations", Icon::Plug),
     place(Here::Members, "/settings/members", "Members", Icon::People),
     place(Here::ApiKeys, "/settings/api-keys", "API keys", Icon::Key),
+    place(Here::DeadLetters, "/settings/dead-letters", "Given-up work", Icon::Warning),
+    place(Here::Privacy, "/settings/privacy", "Privacy", Icon::Shield),
     place(Here::Activity, "/activity", "Activity", Icon::Activity),
 ];
 const HELP: &[Place] = &[place(Here::Docs, "/docs", "Docs", Icon::Book)];

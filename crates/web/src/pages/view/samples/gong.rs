@@ -303,6 +303,12 @@ fn connection(panel: Panel) -> ConnectionPage {
             all_workspaces: false,
             workspaces: vec![choice("1", "Northwind Sales", true), choice("2", HOSTILE, false)],
             workspaces_error: None,
+            version: "0123456789abcdef".into(),
+            conflict: Some(Conflict {
+                who: HOSTILE.into(),
+                at: Some(ago(Duration::minutes(2))),
+                differs: vec!["Look for new calls every: now 15 minutes, in your form 2 hours".into()],
+            }),
         },
         runs: vec![
             RunRow {

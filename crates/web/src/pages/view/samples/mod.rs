@@ -4,7 +4,9 @@
 mod access;
 mod calls;
 mod gong;
+mod letters;
 mod plain;
+mod privacy;
 
 use time::{Duration, OffsetDateTime, macros::datetime};
 
@@ -55,7 +57,7 @@ fn out(page: &dyn askama::DynTemplate) -> String {
 }
 
 fn all() -> Vec<Page> {
-    [plain::pages(), gong::pages(), calls::pages(), access::pages()].into_iter().flatten().collect()
+    [plain::pages(), gong::pages(), calls::pages(), access::pages(), letters::pages(), privacy::pages()].into_iter().flatten().collect()
 }
 
 #[test]

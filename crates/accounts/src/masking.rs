@@ -1,0 +1,124 @@
+//! Forgetting a person, and forgetting an organization. Knows no address: who is to be masked is for the caller to tell.
+
+use db::Tx;
+use kernel::{Ambient, UserId};
+use serde_json::Value;
+
+use crate::{
+    AccountsError, Permission, fields, require,
+    store::{masking as store, organizations},
+};
+
+/// Lines of the audit log that are read at once.
+const AT_ONCE: i64 = 500;
+
+/// Writes whatever names a person anew: lines of the audit log and names of API keys. `mask` says what is left of a text,
+/// or nothing when the person is not in it. Says how many records were changed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn mask_records(
+    tx: &mut Tx,
+    mask: &(dyn Fn(&str) -> Option<String> + Send + Sync),
+) -> Result<i64, AccountsError> {
+    let (mut changed, mut after) = (0, 0);
+    loop {
+        let lines = store::lines(tx, after, AT_ONCE).await?;
+        let Some(last) = lines.last() else { break };
+        after = last.line;
+        for mut line in lines {
+            let hit = [masked(&mut line.actor_label, mask), masked(&mut line.target, mask), inside(&mut line.detail, mask)];
+            if hit.contains(&true) {
+                store::rewrite(tx, &line).await?;
+                changed += 1;
+            }
+        }
+    }
+    for (id, name) in store::key_names(tx).await? {
+        if let Some(name) = mask(&name) {
+            store::rename_key(tx, id, &name).await?;
+            changed += 1;
+        }
+    }
+    Ok(changed)
+}
+
+fn masked(text: &mut Option<String>, mask: &dyn Fn(&str) -> Option<String>) -> bool {
+    let after = text.as_deref().and_then(mask);
+    let hit = after.is_some();
+    *text = after.or_else(|| text.take());
+    hit
+}
+
+fn inside(value: &mut Value, mask: &dyn Fn(&str) -> Option<String>) -> bool {
+    match value {
+        Value::String(text) => match mask(text) {
+            Some(after) => {
+                *text = after;
+                true
+            }
+            None => false,
+        },
+        Value::Array(items) => items.iter_mut().fold(false, |hit, item| inside(item, mask) || hit),
+        Value::Object(fields) => fields.values_mut().fold(false, |hit, field| inside(field, mask) || hit),
+        _ => false,
+    }
+}
+
+/// The address of a member; nothing for somebody who is none.
+///
+/// # Errors
+/// When the database fails.
+pub async fn member_email(tx: &mut Tx, user: UserId) -> Result<Option<String>, AccountsError> {
+    store::email_of(tx, user).await
+}
+
+/// Makes sure that a person who is to be erased has no account here, and deletes one that belongs to no organization.
+///
+/// # Errors
+/// [`AccountsError::StillMember`] for a member of this organization; when the database fails.
+pub async fn forget_account(tx: &mut Tx, email: &str) -> Result<bool, AccountsError> {
+    let email = fields::email_to_look_for(email);
+    if store::is_member(tx, &email).await? {
+        return Err(AccountsError::StillMember);
+    }
+    store::forget_account(tx, &email).await
+}
+
+/// Erases the organization of the transaction with everything that hangs on it. `name` is what the owner typed. People
+/// who belong to no other organization go with it; what stays is its id, the time and counts. Says the counts.
+///
+/// # Errors
+/// [`AccountsError::Forbidden`] below owner; [`AccountsError::Invalid`] naming `name` when it is not the organization's;
+/// when the database fails.
+pub async fn erase_organization(
+    tx: &mut Tx,
+    name: &str,
+    ambient: &dyn Ambient,
+) -> Result<Value, AccountsError> {
+    require(tx.scope().actor(), Permission::EraseOrganization)?;
+    let known = organizations::find(tx).await?.ok_or(AccountsError::NotFound { what: "organization" })?;
+    if known.name != name.trim() {
+        return Err(AccountsError::invalid("name", "must be the name of the organization, letter by letter"));
+    }
+    let counts = store::erase_organization(tx, ambient.now()).await?;
+    counts.ok_or(AccountsError::NotFound { what: "organization" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_person_is_masked_however_deep_and_the_rest_stays() {
+        let mask = |text: &str| text.contains("anna").then(|| text.replace("anna", "***"));
+        let mut detail = json!({ "email": "anna@x", "after": [{ "note": "for anna" }, "bob", 7, null] });
+        assert!(inside(&mut detail, &mask));
+        assert_eq!(detail, json!({ "email": "***@x", "after": [{ "note": "for ***" }, "bob", 7, null] }));
+        assert!(!inside(&mut detail, &mask));
+        let (mut hit, mut miss) = (Some("anna".to_owned()), Some("bob".to_owned()));
+        assert!(masked(&mut hit, &mask) && !masked(&mut miss, &mask) && !masked(&mut None, &mask));
+        assert_eq!((hit.as_deref(), miss.as_deref()), (Some("***"), Some("bob")));
+    }
+}

@@ -1,0 +1,296 @@
+//! Erasing a person, and erasing an organization: nothing is left, nothing comes back, nobody else loses anything.
+
+use std::collections::BTreeMap;
+
+use gong_sim::{NewCall, Party};
+use serde_json::{Value, json};
+use stories::{Org, World};
+
+use crate::support::*;
+
+const EMAIL: &str = "Canary.Meier@customer.example";
+/// What must not be found anywhere: the address, the name, what she said, her number and her title.
+const CANARIES: [&str; 6] = [
+    "canary.meier@customer.example",
+    "canarina",
+    "canarmeier",
+    "canarysaid",
+    "1701234567",
+    "canarytitle",
+];
+
+fn her() -> Party {
+    Party {
+        id: "77".into(),
+        name: Some("Canarina Canarmeier".into()),
+        email: Some(EMAIL.into()),
+        title: Some("canarytitle of sales".into()),
+        phone: Some("+49 170 1234567".into()),
+        user_id: None,
+        speaker_id: Some("1".into()),
+        affiliation: "External".into(),
+        methods: vec!["Attendee".into()],
+    }
+}
+
+fn him() -> Party {
+    Party {
+        id: "78".into(),
+        name: Some("Bob Builder".into()),
+        email: Some("bob@us.example".into()),
+        title: Some("Host".into()),
+        phone: None,
+        user_id: None,
+        speaker_id: Some("2".into()),
+        affiliation: "Internal".into(),
+        methods: vec!["Attendee".into()],
+    }
+}
+
+/// A call of hers with him.
+fn call() -> NewCall {
+    NewCall::new()
+        .title("Canarina Canarmeier and Bob Builder")
+        .party(her())
+        .party(him())
+        .say(0, "This is what canarysaid aloud.")
+        .say(1, "Thank you, Canarina, I will write to canary.meier@customer.example or call +49 (170) 1234567.")
+        .say(1, "Bobsword stays.")
+}
+
+async fn erased(world: &World, org: &Org, whom: Value) -> Value {
+    let asked = org.browser.post("/api/v1/privacy/erasures", whom).await;
+    assert_eq!(asked.status, 202, "{}", asked.text);
+    world.settle().await;
+    let path = format!("/api/v1/privacy/erasures/{}", asked.json()["id"].as_str().unwrap());
+    org.browser.get(&path).await.json()
+}
+
+async fn assert_nowhere(world: &World) {
+    for canary in CANARIES {
+        assert_eq!(tables_with(world, canary).await, [].into(), "{canary}");
+    }
+}
+
+#[tokio::test]
+async fn ten_17_an_erased_person_is_nowhere_and_neither_poll_nor_sweep_nor_backfill_brings_her_back() {
+    let world = World::start().await;
+    let acme = world.organization("acme").await;
+    for n in 0..6 {
+        let at = world.sim.now() - time::Duration::days(n);
+        world.sim.add_call(acme.company, call().started(at));
+    }
+    let other = NewCall::new().title("About Canarina Canarmeier").party(him()).say(0, "Canarina Canarmeier called.");
+    world.sim.add_call(acme.company, other);
+    world.connect(&acme, Some(30)).await;
+    world.settle().await;
+    // She also stands in the log, in the name of a key and in the reason of a dead letter.
+    let added = acme.browser.post("/api/v1/members", json!({ "email": EMAIL, "role": "viewer" })).await.json();
+    acme.browser.post("/api/v1/api-keys", json!({ "name": format!("for {EMAIL}"), "role": "viewer" })).await;
+    let letter = "insert into dead_letters (job_id, organization_id, lane, kind, priority, attempts, max_attempts, code,
+                      state, closed_reason)
+                  values ('x', $1, 'fresh', 'poll', 0, 1, 8, 'failed', 'discarded', 'asked canary.meier@customer.example')";
+    sqlx::query(letter).bind(acme.id).execute(world.db.pool()).await.unwrap();
+    let whom = json!({ "email": EMAIL });
+    assert_eq!(acme.browser.post("/api/v1/privacy/erasures", whom.clone()).await.code(), "still_member");
+    let path = format!("/api/v1/members/{}", added["id"].as_str().unwrap());
+    assert_eq!(acme.browser.delete(&path).await.status, 204);
+    let receipt = erased(&world, &acme, whom).await;
+    assert_eq!((&receipt["state"], &receipt["percent"]), (&json!("done"), &json!(100)), "{receipt}");
+    assert_eq!((&receipt["calls"], &receipt["parties"], &receipt["sentences"]), (&json!(7), &json!(6), &json!(6)));
+    assert!(receipt["mentions"].as_i64().unwrap() >= 20, "{receipt}");
+    assert!(receipt["records"].as_i64().unwrap() >= 3, "{receipt}");
+    assert_nowhere(&world).await;
+    assert!(!tables_with(&world, "bobsword").await.is_empty() && !tables_with(&world, "bob@us").await.is_empty());
+    // Everything that lists again.
+    world.sim.add_call(acme.company, call());
+    world.pass(4 * HOUR).await;
+    sweep(&world).await;
+    assert_eq!(acme.api.post("/api/v1/integrations/gong/backfill", json!({ "days": 60 })).await.status, 202);
+    world.settle().await;
+    assert_eq!(held(&acme).await.len(), 8);
+    assert!(states(&acme).await.values().all(|state| state == "stored"));
+    assert_nowhere(&world).await;
+    // A new person of the same name, but for the address, may come; the search finds the others.
+    assert_eq!(acme.api.get("/api/v1/calls?q=bob").await.json()["items"].as_array().unwrap().len(), 8);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn ten_17_a_person_is_erased_by_phone_before_she_ever_came() {
+    let world = World::start().await;
+    let acme = world.organization("acme").await;
+    let receipt = erased(&world, &acme, json!({ "phone": "0049 170 1234567" })).await;
+    assert_eq!((&receipt["state"], &receipt["calls"]), (&json!("done"), &json!(0)));
+    world.connect(&acme, Some(7)).await;
+    world.settle().await;
+    world.sim.add_call(acme.company, call());
+    world.pass(4 * HOUR).await;
+    assert_eq!(held(&acme).await.len(), 1);
+    for canary in ["canarina", "canarmeier", "canarysaid", "1701234567", "canarytitle"] {
+        assert_eq!(tables_with(&world, canary).await, [].into(), "{canary}");
+    }
+    let log = acme.api.get("/api/v1/activity?limit=100").await.text;
+    assert!(log.contains("person.erasure_requested") && log.contains("person.erased") && !log.contains("1701234567"));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn ten_17_an_erasure_that_is_killed_ends_and_another_organization_keeps_its_person() {
+    let mut world = sleeping_world().await;
+    let (acme, other) = (world.organization("acme").await, world.organization("other").await);
+    for n in 0..300 {
+        let at = world.sim.now() - time::Duration::minutes(n + 1);
+        world.sim.add_call(acme.company, call().started(at));
+    }
+    world.sim.add_call(other.company, call());
+    world.connect(&acme, Some(7)).await;
+    world.connect(&other, Some(7)).await;
+    let first = workers(&world).await;
+    world.settle().await;
+    first.kill();
+    let before = everything(&world).await.into_iter().filter(|(_, line)| line.contains("canarysaid")).count();
+    assert_eq!(before, 301);
+    let asked = acme.browser.post("/api/v1/privacy/erasures", json!({ "email": EMAIL })).await;
+    assert_eq!(asked.status, 202);
+    let seen = "select coalesce(max(calls_seen), 0) from gong_erasures where state <> 'done'";
+    for _ in 0..4 {
+        let before = world.number(seen).await;
+        let workers = workers(&world).await;
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(5);
+        while world.number(seen).await == before && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+        workers.kill();
+    }
+    world.work();
+    tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+    world.settle().await;
+    let left = everything(&world).await.into_iter().filter(|(_, line)| line.contains("canarysaid")).count();
+    assert_eq!(left, 1, "the other organization's call stays as it was");
+    assert_eq!(world.number("select count(*) from gong_erasures where state = 'done'").await, 1);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn ten_17_the_key_of_an_organization_is_sealed_anew_with_the_others() {
+    let world = World::start().await;
+    let acme = world.organization("acme").await;
+    erased(&world, &acme, json!({ "email": EMAIL })).await;
+    let new = vault::KeyRing::generate_key();
+    let both = {
+        use kernel::ExposeSecret;
+        format!("{},{}", new.expose_secret(), world.key.expose_secret())
+    };
+    let ring = std::sync::Arc::new(vault::KeyRing::parse(&both.into()).unwrap());
+    let resealed = connector::reseal(&world.connector(ring)).await.unwrap();
+    assert_eq!((resealed.done, resealed.failed), (1, 0));
+    let alone = world.connector(std::sync::Arc::new(vault::KeyRing::parse(&new).unwrap()));
+    let mut tx = world.db.begin(&kernel::Scope::job(acme.id)).await.unwrap();
+    alone.organization_secret(&mut tx).await.unwrap();
+    assert!(world.rooms.connector.organization_secret(&mut tx).await.is_err());
+    drop(tx);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn ten_17_what_is_no_address_is_refused_and_receipts_are_paged() {
+    let world = World::start().await;
+    let acme = world.organization("acme").await;
+    for bad in [
+        json!({}),
+        json!({ "email": "anna" }),
+        json!({ "phone": "12" }),
+        json!({ "email": "a@b.example", "phone": "+49 170 1234567" }),
+    ] {
+        assert_eq!(acme.api.post("/api/v1/privacy/erasures", bad.clone()).await.status, 422, "{bad}");
+    }
+    for n in 0..5 {
+        erased(&world, &acme, json!({ "email": format!("person{n}@x.example") })).await;
+    }
+    // Twice is once.
+    erased(&world, &acme, json!({ "email": "PERSON0@x.example" })).await;
+    let first = acme.api.get("/api/v1/privacy/erasures?limit=3").await.json();
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = acme.api.get(&format!("/api/v1/privacy/erasures?limit=3&cursor={cursor}")).await.json();
+    assert_eq!((first["items"].as_array().unwrap().len(), second["items"].as_array().unwrap().len()), (3, 2));
+    assert_eq!(second["next_cursor"], Value::Null);
+    let other = world.organization("other").await;
+    let id = first["items"][0]["id"].as_str().unwrap();
+    assert_eq!(other.browser.get(&format!("/api/v1/privacy/erasures/{id}")).await.status, 404);
+    world.finish().await;
+}
+
+/// How many rows of which table belong to an organization, over the whole catalogue.
+async fn rows_of(world: &World, org: &Org) -> BTreeMap<String, i64> {
+    let tables: Vec<String> = sqlx::query_scalar(
+        "select format('%I.%I', n.nspname, c.relname) from pg_attribute a
+         join pg_class c on c.oid = a.attrelid and c.relkind in ('r', 'p') join pg_namespace n on n.oid = c.relnamespace
+         where a.attname = 'organization_id' and not a.attisdropped and n.nspname = 'public'",
+    )
+    .fetch_all(world.db.pool())
+    .await
+    .unwrap();
+    assert!(tables.len() >= 20, "the catalogue was read: {tables:?}");
+    let mut counts = BTreeMap::new();
+    let id = org.id.uuid();
+    for table in tables {
+        let query = format!("select count(*) from {table} where organization_id = $1");
+        let count = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).bind(id).fetch_one(world.db.pool()).await;
+        counts.insert(table, count.unwrap());
+    }
+    let jobs = "select count(*) from apalis.jobs where metadata -> 'sp.organization' = $1";
+    let count = sqlx::query_scalar(jobs).bind(id.to_string()).fetch_one(world.db.pool()).await;
+    counts.insert("apalis.jobs".into(), count.unwrap());
+    let own = "select count(*) from organizations where id = $1";
+    let count = sqlx::query_scalar(own).bind(id).fetch_one(world.db.pool()).await;
+    counts.insert("organizations".into(), count.unwrap());
+    counts
+}
+
+#[tokio::test]
+async fn ten_18_an_erased_organization_leaves_no_row_and_others_keep_all_of_theirs() {
+    let world = World::start().await;
+    let (acme, other) = (world.organization("acme").await, world.organization("other").await);
+    for org in [&acme, &other] {
+        for _ in 0..20 {
+            world.sim.add_call(org.company, call());
+        }
+        world.connect(org, Some(7)).await;
+        erased(&world, org, json!({ "email": "somebody@else.example" })).await;
+        // Somebody who belongs to both, and somebody who belongs to one.
+        org.browser.post("/api/v1/members", json!({ "email": "both@people.example", "role": "viewer" })).await;
+        let only = format!("only@{}.example", org.email.len());
+        org.browser.post("/api/v1/members", json!({ "email": only, "role": "viewer" })).await;
+    }
+    world.settle().await;
+    let letter = "insert into dead_letters (job_id, organization_id, lane, kind, priority, attempts, max_attempts, code)
+                  values ('x', $1, 'fresh', 'poll', 0, 1, 8, 'failed')";
+    sqlx::query(letter).bind(acme.id).execute(world.db.pool()).await.unwrap();
+    let before = rows_of(&world, &other).await;
+    assert!(rows_of(&world, &acme).await["public.gong_calls"] == 20);
+    let erase = |name: &str| acme.browser.post("/api/v1/organization/erase", json!({ "name": name }));
+    assert_eq!(acme.api.post("/api/v1/organization/erase", json!({ "name": "acme" })).await.status, 403);
+    assert_eq!(erase("Acme").await.status, 422);
+    assert_eq!(erase("acme").await.status, 204);
+    let left = rows_of(&world, &acme).await;
+    assert!(left.values().all(|count| *count == 0), "{left:?}");
+    assert_eq!(rows_of(&world, &other).await, before);
+    // People of no other organization are gone; who belongs to both stays.
+    let people: Vec<String> =
+        sqlx::query_scalar("select email from users order by email").fetch_all(world.db.pool()).await.unwrap();
+    assert_eq!(people.len(), 3, "{people:?}");
+    assert!(people.contains(&"both@people.example".to_owned()) && !people.contains(&acme.email));
+    assert_eq!(acme.browser.get("/api/v1/me").await.status, 401);
+    assert_eq!(acme.api.get("/api/v1/calls").await.status, 401);
+    // What stays names nobody.
+    let stub: Value = sqlx::query_scalar("select to_jsonb(e) from erased_organizations e")
+        .fetch_one(world.db.pool())
+        .await
+        .unwrap();
+    assert_eq!((&stub["actor_kind"], &stub["counts"]["calls"]), (&json!("user"), &json!(20)));
+    let asked = world.sim.count_of(acme.company, gong_sim::Endpoint::CallsExtensive);
+    world.pass(DAY).await;
+    assert_eq!(world.sim.count_of(acme.company, gong_sim::Endpoint::CallsExtensive), asked, "no request after it");
+    world.finish().await;
+}

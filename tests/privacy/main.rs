@@ -1,0 +1,8 @@
+//! Privacy for good: what vanished, what was asked to be forgotten, and what is too old, is gone.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a story that cannot go on has failed")]
+
+mod erasing;
+mod exporting;
+mod retention;
+mod support;
+mod vanishing;
