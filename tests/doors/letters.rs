@@ -57,12 +57,21 @@ async fn job_11_letters_are_counted_by_kind_and_reason_and_retried_or_discarded_
     let counted: Vec<(String, i64)> = groups(&acme.api)
         .await
         .iter()
-        .map(|g| (format!("{} {}", g["kind"].as_str().unwrap(), g["code"].as_str().unwrap()), g["open"].as_i64().unwrap()))
+        .map(|g| {
+            (
+                format!("{} {}", g["kind"].as_str().unwrap(), g["code"].as_str().unwrap()),
+                g["open"].as_i64().unwrap(),
+            )
+        })
         .collect();
     let group = |name: &str, open| (name.to_owned(), open);
     assert_eq!(
         counted,
-        [group("backfill gong_refused", 7), group("poll attempts_exhausted", 3), group("poll gong_refused", 2)]
+        [
+            group("backfill gong_refused", 7),
+            group("poll attempts_exhausted", 3),
+            group("poll gong_refused", 2)
+        ]
     );
     assert_eq!(many(&acme.api, "retry", json!({ "kind": "poll", "code": "gong_refused" })).await, 2);
     assert_eq!(many(&acme.api, "retry", json!({ "kind": "poll", "code": "gong_refused" })).await, 0, "once");
@@ -106,7 +115,14 @@ async fn job_11_the_page_shows_what_why_how_often_and_does_what_its_buttons_say(
     bury(&world, &acme, ("backfill", "gong_refused"), 30).await;
     let one = dead_letter(&world, &acme).await;
     let page = acme.browser.get(PAGE).await.text;
-    for words in ["Bringing in history", "30 jobs", "up to 8 attempts each", "Looking for new calls", "gong_refused", "Try all again"] {
+    for words in [
+        "Bringing in history",
+        "30 jobs",
+        "up to 8 attempts each",
+        "Looking for new calls",
+        "gong_refused",
+        "Try all again",
+    ] {
         assert!(page.contains(words), "the page lacks {words}");
     }
     assert!(page.contains("Older"), "25 on a page");
@@ -138,7 +154,10 @@ async fn job_11_the_page_shows_what_why_how_often_and_does_what_its_buttons_say(
 
 fn program() -> PathBuf {
     let here = std::env::current_exe().unwrap();
-    here.parent().and_then(std::path::Path::parent).unwrap().join(format!("soundpost{}", std::env::consts::EXE_SUFFIX))
+    here.parent()
+        .and_then(std::path::Path::parent)
+        .unwrap()
+        .join(format!("soundpost{}", std::env::consts::EXE_SUFFIX))
 }
 
 #[tokio::test]

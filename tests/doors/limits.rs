@@ -23,7 +23,10 @@ async fn api_07_the_headers_are_true_to_the_last_request_and_waiting_helps() {
     let first = me(0).await;
     assert_eq!(first.header("ratelimit-policy"), "\"minute\";q=20;w=60");
     let mut left = number(&first, "ratelimit", "r");
-    assert!((17..=19).contains(&left), "{left}: what making the organization took is counted for the session");
+    assert!(
+        (17..=19).contains(&left),
+        "{left}: what making the organization took is counted for the session"
+    );
     let mut passed = 0;
     let refused = loop {
         let answer = me(0).await;

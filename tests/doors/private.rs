@@ -14,7 +14,10 @@ async fn uix_15_private_calls_are_counted_and_explained_and_never_named() {
     let started = world.sim.now() - Duration::from_secs(86_400);
     for n in 0..3 {
         let title = format!("CANARYTITLE {n}");
-        world.sim.add_call(acme.company, NewCall::new().started(started).title(&title).private(Some(true)).say(0, "CANARYWORDS"));
+        world.sim.add_call(
+            acme.company,
+            NewCall::new().started(started).title(&title).private(Some(true)).say(0, "CANARYWORDS"),
+        );
     }
     world.sim.add_call(acme.company, NewCall::new().started(started).title("An open call").say(0, "Hello."));
     world.connect(&acme, Some(5)).await;

@@ -94,7 +94,13 @@ async fn api_06_a_member_has_a_version_too() {
 async fn api_06_what_did_not_change_is_not_sent_again() {
     let world = still_world().await;
     let acme = world.organization("acme").await;
-    for path in ["/api/v1/integrations/gong", "/api/v1/calls", "/api/v1/members", "/api/v1/api-keys?limit=3", "/api/v1/me"] {
+    for path in [
+        "/api/v1/integrations/gong",
+        "/api/v1/calls",
+        "/api/v1/members",
+        "/api/v1/api-keys?limit=3",
+        "/api/v1/me",
+    ] {
         let first = acme.browser.get(path).await;
         let tag = first.header("etag").to_owned();
         assert!(tag.starts_with("W/\""), "{path}: {tag}");
@@ -131,9 +137,15 @@ async fn uix_13_the_second_of_two_admins_is_told_and_loses_nothing() {
     let ours = version(&acme.browser.get(page).await.text);
     let theirs = version(&bea.browser.get(page).await.text);
     assert_eq!(ours, theirs);
-    let first = [("poll_every_seconds", "900"), ("overlap_seconds", ""), ("workspaces", "all"), ("version", &theirs)];
+    let first =
+        [("poll_every_seconds", "900"), ("overlap_seconds", ""), ("workspaces", "all"), ("version", &theirs)];
     assert_eq!(bea.browser.form(form, &first).await.status, 303);
-    let mine = [("poll_every_seconds", "7200"), ("overlap_seconds", "86400"), ("workspaces", "all"), ("version", &ours)];
+    let mine = [
+        ("poll_every_seconds", "7200"),
+        ("overlap_seconds", "86400"),
+        ("workspaces", "all"),
+        ("version", &ours),
+    ];
     let second = acme.browser.form(form, &mine).await;
     assert_eq!(second.status, 412, "{}", second.text);
     assert!(second.text.contains(&bea.email), "who was faster");
@@ -144,7 +156,12 @@ async fn uix_13_the_second_of_two_admins_is_told_and_loses_nothing() {
     assert_eq!((&settings["poll_every_seconds"], &settings["overlap_seconds"]), (&json!(900), &Value::Null));
     // Saving what is shown now is a decision.
     let now = version(&second.text);
-    let again = [("poll_every_seconds", "7200"), ("overlap_seconds", "86400"), ("workspaces", "all"), ("version", &now)];
+    let again = [
+        ("poll_every_seconds", "7200"),
+        ("overlap_seconds", "86400"),
+        ("workspaces", "all"),
+        ("version", &now),
+    ];
     assert_eq!(acme.browser.form(form, &again).await.status, 303);
     assert_eq!(acme.browser.get(SETTINGS).await.json()["poll_every_seconds"], 7200);
     world.stop().await;

@@ -71,7 +71,8 @@ pub async fn claim_request(
 ) -> Result<Claimed, AccountsError> {
     let now = ambient.now();
     store::forget_old(tx, asked.key_hash, now - ANSWER_LIVES).await?;
-    if store::count(tx, MOST_CLAIMS).await? >= MOST_CLAIMS && store::find(tx, asked.key_hash).await?.is_none() {
+    if store::count(tx, MOST_CLAIMS).await? >= MOST_CLAIMS && store::find(tx, asked.key_hash).await?.is_none()
+    {
         return Ok(Claimed::TooMany);
     }
     let claim = ambient.uuid();

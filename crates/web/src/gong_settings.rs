@@ -61,7 +61,9 @@ impl GongSettings {
         let detail = match last_change(tx, connection).await? {
             Some(line) => {
                 let who = name(&line);
-                format!("{who} changed the settings meanwhile, so nothing was done. Look at them as they are now, then decide.")
+                format!(
+                    "{who} changed the settings meanwhile, so nothing was done. Look at them as they are now, then decide."
+                )
             }
             None => problem.detail,
         };

@@ -36,7 +36,8 @@ pub(crate) async fn once(
 ) -> Response {
     let path = request.uri().path();
     // Who logs in is nobody yet.
-    let concerned = *request.method() == Method::POST && path.starts_with("/api/v1/") && path != "/api/v1/session";
+    let concerned =
+        *request.method() == Method::POST && path.starts_with("/api/v1/") && path != "/api/v1/session";
     if !concerned {
         return next.run(request).await;
     }
@@ -151,7 +152,8 @@ async fn settle(state: &AppState, scope: &Scope, claim: Uuid, response: Response
     let Ok(bytes) = to_bytes(body, MOST_ANSWER).await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    let kept = KeptAnswer { status: parts.status.as_u16(), headers: kept(&parts.headers), body: bytes.to_vec() };
+    let kept =
+        KeptAnswer { status: parts.status.as_u16(), headers: kept(&parts.headers), body: bytes.to_vec() };
     if let Err(problem) = keep(state, scope, claim, kept).await {
         // The answer is right all the same; a repetition will hear that it was lost.
         tracing::warn!(code = problem.code, "The answer to a request that is done once could not be kept.");
@@ -239,7 +241,17 @@ mod tests {
         assert_eq!(read(&["8e03978e-40d5"]), Ok(Some("8e03978e-40d5".into())));
         assert!(read(&[&"a".repeat(255)]).is_ok());
         let long = "a".repeat(256);
-        for bad in [&[""][..], &["\"\""], &["\"a"], &["a\""], &["a b"], &["a, b"], &["\"a\";x=1"], &["a", "b"], &[&long]] {
+        for bad in [
+            &[""][..],
+            &["\"\""],
+            &["\"a"],
+            &["a\""],
+            &["a b"],
+            &["a, b"],
+            &["\"a\";x=1"],
+            &["a", "b"],
+            &[&long],
+        ] {
             assert_eq!(read(bad), Err(400), "{bad:?}");
         }
     }

@@ -78,7 +78,11 @@ impl Quotas {
         let passes = window.used < self.most;
         window.used += u32::from(passes);
         let rest = WINDOW.saturating_sub(now.duration_since(window.begun));
-        Standing { passes, left: self.most - window.used, resets: rest.as_secs() + u64::from(rest.subsec_nanos() > 0) }
+        Standing {
+            passes,
+            left: self.most - window.used,
+            resets: rest.as_secs() + u64::from(rest.subsec_nanos() > 0),
+        }
     }
 }
 

@@ -62,7 +62,10 @@ pub(crate) struct Writing;
 impl IntoResponses for Writing {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[
-            ("400", "The body is not valid JSON, could not be read to its end, or a header has the wrong form."),
+            (
+                "400",
+                "The body is not valid JSON, could not be read to its end, or a header has the wrong form.",
+            ),
             UNAUTHENTICATED,
             FORBIDDEN,
             NOT_FOUND,

@@ -223,7 +223,12 @@ impl SettingsForm {
     /// The form with what was sent, beside what somebody else made of the settings meanwhile.
     pub(super) fn kept(mut self, sent: &ScheduleChange, who: String, at: Option<Moment>) -> Self {
         let mut differs = Vec::new();
-        keep(&mut self.poll_every, sent.poll_every_seconds.as_ref(), "Look for new calls every", &mut differs);
+        keep(
+            &mut self.poll_every,
+            sent.poll_every_seconds.as_ref(),
+            "Look for new calls every",
+            &mut differs,
+        );
         keep(&mut self.overlap, sent.overlap_seconds.as_ref(), "Look back each time over", &mut differs);
         if let Some(sent) = &sent.selected_workspaces {
             let before = (self.all_workspaces, names(&self.workspaces));
@@ -234,7 +239,11 @@ impl SettingsForm {
             let after = (self.all_workspaces, names(&self.workspaces));
             if before != after {
                 let words = |(all, names): (bool, String)| if all { "all".to_owned() } else { names };
-                differs.push(format!("Gong workspaces: now {}, in your form {}", words(before), words(after)));
+                differs.push(format!(
+                    "Gong workspaces: now {}, in your form {}",
+                    words(before),
+                    words(after)
+                ));
             }
         }
         self.conflict = Some(Conflict { who, at, differs });
