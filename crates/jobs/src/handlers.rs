@@ -2,7 +2,7 @@
 //!
 //! Knows which room does what. Must never know how a room does it, nor touch its tables.
 
-use std::time::Duration;
+mod verdict;
 
 use async_trait::async_trait;
 use connector::{Connector, Event, Session, SessionError, Witness};
@@ -11,10 +11,10 @@ use gong::{GongError, Purpose};
 use ingest::{Defaults, Fetched, Fetching, Gates, IngestError, Shroud, Walked, Work, task};
 use kernel::{ConnectionId, RunKind, Scope, SharedAmbient};
 use queue::{Job, Verdict};
-use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Chronicle, privacy, runtime::Handler};
+pub(crate) use verdict::Failure;
 
 /// The kind of the job that replaces a token; its subject is a connection.
 pub const REFRESH: &str = "refresh";
@@ -32,46 +32,6 @@ pub struct Rooms {
     pub defaults: Defaults,
     /// Clock and randomness.
     pub ambient: SharedAmbient,
-}
-
-/// Why a job did not end well.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    Session(SessionError),
-    Ingest(IngestError),
-    Accounts(accounts::AccountsError),
-    /// Gong refuses even a fresh credential.
-    Refused,
-}
-
-impl From<SessionError> for Failure {
-    fn from(error: SessionError) -> Self {
-        Self::Session(error)
-    }
-}
-
-impl From<IngestError> for Failure {
-    fn from(error: IngestError) -> Self {
-        Self::Ingest(error)
-    }
-}
-
-impl From<accounts::AccountsError> for Failure {
-    fn from(error: accounts::AccountsError) -> Self {
-        Self::Accounts(error)
-    }
-}
-
-impl From<connector::ConnectorError> for Failure {
-    fn from(error: connector::ConnectorError) -> Self {
-        Self::Session(error.into())
-    }
-}
-
-impl From<db::DbError> for Failure {
-    fn from(error: db::DbError) -> Self {
-        Self::Ingest(error.into())
-    }
 }
 
 /// What a job does with a session.
@@ -256,121 +216,6 @@ impl Rooms {
         tx.commit().await?;
         Ok(done.verdict)
     }
-
-    async fn judge(&self, errand: &Errand<'_>, failure: Failure) -> Verdict {
-        let now = self.ambient.now();
-        match failure {
-            Failure::Refused | Failure::Session(SessionError::Inactive | SessionError::ReconnectRequired) => {
-                Verdict::Done
-            }
-            Failure::Session(SessionError::Later { at }) => Verdict::Later { at, why: "token_not_yet" },
-            Failure::Session(SessionError::Connector(error)) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "A job failed on our side.");
-                Verdict::Retry { code: error.code(), after: None }
-            }
-            Failure::Accounts(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "A job failed on our side.");
-                Verdict::Retry { code: error.code(), after: None }
-            }
-            Failure::Ingest(IngestError::Gong(error)) => self.judge_gong(errand, error, now).await,
-            Failure::Ingest(IngestError::ErasuresChanged) => Verdict::Next,
-            Failure::Ingest(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "A job failed on our side.");
-                Verdict::Retry { code: error.code(), after: None }
-            }
-        }
-    }
-
-    async fn judge_gong(&self, errand: &Errand<'_>, error: GongError, now: OffsetDateTime) -> Verdict {
-        tracing::warn!(
-            code = error.code(),
-            gong.request_id = error.request_id().unwrap_or(""),
-            "Gong did not give what was asked for."
-        );
-        match &error {
-            GongError::Held(held) => Verdict::Later { at: held.until + self.spread(2), why: error.code() },
-            GongError::RateLimited { retry_after, .. } => {
-                let wait = retry_after.unwrap_or(Duration::from_secs(30));
-                Verdict::Later { at: now + wait + self.spread(2), why: error.code() }
-            }
-            GongError::MissingScope { scope: missing, .. } => {
-                self.note(errand, Fact::MissingScope(missing), now).await;
-                Verdict::Done
-            }
-            GongError::Forbidden { .. } => {
-                self.note(errand, Fact::Error("ip_not_allowed"), now).await;
-                Verdict::Later { at: now + Duration::from_secs(3600), why: error.code() }
-            }
-            GongError::BadRequest { .. } | GongError::InvalidRequest { .. } => {
-                self.note(errand, Fact::Error(error.code()), now).await;
-                if let Some(Deed::List(kind)) = Deed::of(&errand.job.kind) {
-                    self.give_up(errand, kind, error.code()).await;
-                }
-                Verdict::Dead { code: error.code() }
-            }
-            _ => {
-                let code = if matches!(error, GongError::Malformed { .. } | GongError::TooLarge { .. }) {
-                    "gong_malformed"
-                } else {
-                    "gong_unavailable"
-                };
-                let failing_for = self.note(errand, Fact::Error(code), now).await;
-                Verdict::Later { at: now + self.outage_gap(failing_for), why: error.code() }
-            }
-        }
-    }
-
-    async fn give_up(&self, errand: &Errand<'_>, kind: RunKind, code: &str) {
-        let given = async {
-            let mut tx = self.db.begin(&errand.scope).await?;
-            ingest::give_up(&mut tx, errand.connection, kind, code, &*self.ambient).await?;
-            tx.commit().await.map_err(IngestError::from)
-        };
-        if let Err(error) = given.await {
-            tracing::error!(error = &error as &dyn std::error::Error, "A failure could not be recorded.");
-        }
-    }
-
-    /// Notes what is wrong with a connection, and says since when it has been.
-    async fn note(&self, errand: &Errand<'_>, fact: Fact<'_>, now: OffsetDateTime) -> Duration {
-        let noted = async {
-            let mut tx = self.db.begin(&errand.scope).await?;
-            match fact {
-                Fact::MissingScope(scope) => {
-                    connector::note_missing_scope(&mut tx, errand.connection, scope, now).await?;
-                }
-                Fact::Error(code) => connector::note_error(&mut tx, errand.connection, code, now).await?,
-            }
-            let current = connector::current(&mut tx).await?;
-            tx.commit().await?;
-            Ok::<_, connector::ConnectorError>(current.and_then(|c| c.last_error).map(|e| now - e.at))
-        };
-        match noted.await {
-            Ok(since) => since.unwrap_or_default().try_into().unwrap_or_default(),
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "A failure could not be recorded.");
-                Duration::ZERO
-            }
-        }
-    }
-
-    /// An outage is no failure of the job: it is tried again ever less often, from seconds to ten minutes, in random
-    /// order, and nothing becomes a dead letter because somebody else is down.
-    fn outage_gap(&self, failing_for: Duration) -> Duration {
-        let gap = (failing_for / 4).clamp(Duration::from_secs(4), Duration::from_secs(600));
-        gap / 2 + self.ambient.jitter(gap / 2)
-    }
-
-    fn spread(&self, seconds: u64) -> Duration {
-        self.ambient.jitter(Duration::from_secs(seconds))
-    }
-}
-
-/// What is noted of a connection.
-#[derive(Debug, Clone, Copy)]
-enum Fact<'a> {
-    MissingScope(&'a str),
-    Error(&'static str),
 }
 
 /// The scope without which transcripts cannot be read.

@@ -13,6 +13,7 @@ mod enter;
 mod gong;
 mod gong_acts;
 mod gong_forms;
+mod gong_leave;
 mod members;
 mod organizations;
 mod overview;
@@ -94,5 +95,5 @@ fn gong_router() -> Router<AppState> {
         .route(&at("/backfill/cancel"), post(gong_acts::cancel_backfill))
         .route(&at("/backfill/again"), post(gong_acts::retry_backfill))
         .route(&at("/settings"), post(gong_acts::settings))
-        .route(&at("/disconnect"), get(gong::ask_disconnect).post(gong_acts::disconnect))
+        .route(&at("/disconnect"), get(gong_leave::ask_disconnect).post(gong_acts::disconnect))
 }

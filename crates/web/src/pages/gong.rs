@@ -1,4 +1,4 @@
-//! The Gong settings page in all its states, its live panel, and the question before disconnecting.
+//! The Gong settings page in all its states, and its live panel.
 
 use accounts::Permission;
 use axum::{extract::State, response::Response};
@@ -12,12 +12,13 @@ use time::OffsetDateTime;
 use super::{
     chart,
     gong_forms::{self, OFFERED},
+    gong_leave::effects,
     standing::{self, Standing, pill},
     view::{
         figures,
         gong::{
-            ConnectPage, ConnectionPage, Disconnect, DisconnectPage, Ended, Estimate, HistoryChoice,
-            IntegrationsPage, KeyForm, RunRow, SettingsForm,
+            ConnectPage, ConnectionPage, Ended, Estimate, HistoryChoice, IntegrationsPage, KeyForm, RunRow,
+            SettingsForm,
         },
         icon::Icon,
         moment::Moment,
@@ -258,28 +259,6 @@ fn run_row(run: RunLine, now: OffsetDateTime) -> RunRow {
     }
 }
 
-/// What disconnecting does, to the letter.
-pub(super) fn effects(calls: i64, error: Option<&'static str>) -> Disconnect {
-    let stay = if calls == 0 {
-        "Nothing was imported yet, so there is nothing to keep.".to_owned()
-    } else {
-        format!(
-            "{} with their transcripts, and the posts that were made of them, stay.",
-            figures::of(calls, "call", "calls")
-        )
-    };
-    Disconnect {
-        effects: vec![
-            (Icon::Off, "The status becomes disconnected, at once.".into()),
-            (Icon::Key, "The stored credentials are deleted.".into()),
-            (Icon::Stop, "Waiting and running work is cancelled; no further request goes to Gong.".into()),
-            (Icon::Check, stay),
-            (Icon::Sync, "Connecting the same Gong company later continues where it stopped.".into()),
-        ],
-        error,
-    }
-}
-
 /// `GET /settings/integrations/gong/panel`
 pub(super) async fn panel(State(state): State<AppState>, person: SignedIn) -> Result<Response, Problem> {
     person.require(&state, Permission::ViewConnection).await?;
@@ -339,29 +318,4 @@ pub(super) async fn integrations(
         detail,
         connected: status != ConnectionStatus::Disconnected,
     })
-}
-
-/// `GET /settings/integrations/gong/disconnect`
-pub(super) async fn ask_disconnect(
-    State(state): State<AppState>,
-    visit: Visit,
-    person: SignedIn,
-) -> Result<Response, Problem> {
-    page(&disconnect_page(&state, &visit, &person, None).await?)
-}
-
-/// The question, with what was wrong with the answer.
-pub(super) async fn disconnect_page(
-    state: &AppState,
-    visit: &Visit,
-    person: &SignedIn,
-    error: Option<&'static str>,
-) -> Result<DisconnectPage, Problem> {
-    person.require(state, Permission::ManageConnection).await?;
-    let mut tx = person.begin(state).await?;
-    let connection =
-        connector::current(&mut tx).await?.filter(|c| c.status != ConnectionStatus::Disconnected);
-    let Some(connection) = connection else { return Err(connector::ConnectorError::NotConnected.into()) };
-    let calls = ingest::counts(&mut tx, connection.id).await?.calls();
-    Ok(DisconnectPage { frame: visit.frame(person, Here::Integrations), disconnect: effects(calls, error) })
 }

@@ -10,7 +10,7 @@ use kernel::Lookback;
 use super::{
     gong::{self, Again},
     gong_forms::{self, OFFERED},
-    refused,
+    gong_leave, refused,
     view::gong::Estimate,
     visit::{Fields, Visit, done, page_with},
 };
@@ -198,7 +198,7 @@ pub(super) async fn disconnect(
 ) -> Result<Response, Problem> {
     if !fields.get("confirm").trim().eq_ignore_ascii_case("disconnect") {
         let error = Some("Type the word disconnect, then press the button.");
-        let page = gong::disconnect_page(&state, &visit, &person, error).await?;
+        let page = gong_leave::disconnect_page(&state, &visit, &person, error).await?;
         return page_with(StatusCode::UNPROCESSABLE_ENTITY, &page);
     }
     connection::disconnect(&state, &person).await?;
