@@ -10,14 +10,8 @@ use crate::support::*;
 
 const EMAIL: &str = "Canary.Meier@customer.example";
 /// What must not be found anywhere: the address, the name, what she said, her number and her title.
-const CANARIES: [&str; 6] = [
-    "canary.meier@customer.example",
-    "canarina",
-    "canarmeier",
-    "canarysaid",
-    "1701234567",
-    "canarytitle",
-];
+const CANARIES: [&str; 6] =
+    ["canary.meier@customer.example", "canarina", "canarmeier", "canarysaid", "1701234567", "canarytitle"];
 
 fn her() -> Party {
     Party {
@@ -54,7 +48,10 @@ fn call() -> NewCall {
         .party(her())
         .party(him())
         .say(0, "This is what canarysaid aloud.")
-        .say(1, "Thank you, Canarina, I will write to canary.meier@customer.example or call +49 (170) 1234567.")
+        .say(
+            1,
+            "Thank you, Canarina, I will write to canary.meier@customer.example or call +49 (170) 1234567.",
+        )
         .say(1, "Bobsword stays.")
 }
 
@@ -80,12 +77,14 @@ async fn ten_17_an_erased_person_is_nowhere_and_neither_poll_nor_sweep_nor_backf
         let at = world.sim.now() - time::Duration::days(n);
         world.sim.add_call(acme.company, call().started(at));
     }
-    let other = NewCall::new().title("About Canarina Canarmeier").party(him()).say(0, "Canarina Canarmeier called.");
+    let other =
+        NewCall::new().title("About Canarina Canarmeier").party(him()).say(0, "Canarina Canarmeier called.");
     world.sim.add_call(acme.company, other);
     world.connect(&acme, Some(30)).await;
     world.settle().await;
     // She also stands in the log, in the name of a key and in the reason of a dead letter.
-    let added = acme.browser.post("/api/v1/members", json!({ "email": EMAIL, "role": "viewer" })).await.json();
+    let added =
+        acme.browser.post("/api/v1/members", json!({ "email": EMAIL, "role": "viewer" })).await.json();
     acme.browser.post("/api/v1/api-keys", json!({ "name": format!("for {EMAIL}"), "role": "viewer" })).await;
     let letter = "insert into dead_letters (job_id, organization_id, lane, kind, priority, attempts, max_attempts, code,
                       state, closed_reason)
@@ -97,11 +96,16 @@ async fn ten_17_an_erased_person_is_nowhere_and_neither_poll_nor_sweep_nor_backf
     assert_eq!(acme.browser.delete(&path).await.status, 204);
     let receipt = erased(&world, &acme, whom).await;
     assert_eq!((&receipt["state"], &receipt["percent"]), (&json!("done"), &json!(100)), "{receipt}");
-    assert_eq!((&receipt["calls"], &receipt["parties"], &receipt["sentences"]), (&json!(7), &json!(6), &json!(6)));
+    assert_eq!(
+        (&receipt["calls"], &receipt["parties"], &receipt["sentences"]),
+        (&json!(7), &json!(6), &json!(6))
+    );
     assert!(receipt["mentions"].as_i64().unwrap() >= 20, "{receipt}");
     assert!(receipt["records"].as_i64().unwrap() >= 3, "{receipt}");
     assert_nowhere(&world).await;
-    assert!(!tables_with(&world, "bobsword").await.is_empty() && !tables_with(&world, "bob@us").await.is_empty());
+    assert!(
+        !tables_with(&world, "bobsword").await.is_empty() && !tables_with(&world, "bob@us").await.is_empty()
+    );
     // Everything that lists again.
     world.sim.add_call(acme.company, call());
     world.pass(4 * HOUR).await;
@@ -112,7 +116,7 @@ async fn ten_17_an_erased_person_is_nowhere_and_neither_poll_nor_sweep_nor_backf
     assert!(states(&acme).await.values().all(|state| state == "stored"));
     assert_nowhere(&world).await;
     // A new person of the same name, but for the address, may come; the search finds the others.
-    assert_eq!(acme.api.get("/api/v1/calls?q=bob").await.json()["items"].as_array().unwrap().len(), 8);
+    assert_eq!(acme.api.get("/api/v1/calls?search=bob").await.json()["items"].as_array().unwrap().len(), 8);
     world.finish().await;
 }
 
@@ -131,7 +135,11 @@ async fn ten_17_a_person_is_erased_by_phone_before_she_ever_came() {
         assert_eq!(tables_with(&world, canary).await, [].into(), "{canary}");
     }
     let log = acme.api.get("/api/v1/activity?limit=100").await.text;
-    assert!(log.contains("person.erasure_requested") && log.contains("person.erased") && !log.contains("1701234567"));
+    assert!(
+        log.contains("person.erasure_requested")
+            && log.contains("person.erased")
+            && !log.contains("1701234567")
+    );
     world.finish().await;
 }
 
@@ -259,7 +267,9 @@ async fn ten_18_an_erased_organization_leaves_no_row_and_others_keep_all_of_thei
         world.connect(org, Some(7)).await;
         erased(&world, org, json!({ "email": "somebody@else.example" })).await;
         // Somebody who belongs to both, and somebody who belongs to one.
-        org.browser.post("/api/v1/members", json!({ "email": "both@people.example", "role": "viewer" })).await;
+        org.browser
+            .post("/api/v1/members", json!({ "email": "both@people.example", "role": "viewer" }))
+            .await;
         let only = format!("only@{}.example", org.email.len());
         org.browser.post("/api/v1/members", json!({ "email": only, "role": "viewer" })).await;
     }
@@ -277,8 +287,10 @@ async fn ten_18_an_erased_organization_leaves_no_row_and_others_keep_all_of_thei
     assert!(left.values().all(|count| *count == 0), "{left:?}");
     assert_eq!(rows_of(&world, &other).await, before);
     // People of no other organization are gone; who belongs to both stays.
-    let people: Vec<String> =
-        sqlx::query_scalar("select email from users order by email").fetch_all(world.db.pool()).await.unwrap();
+    let people: Vec<String> = sqlx::query_scalar("select email from users order by email")
+        .fetch_all(world.db.pool())
+        .await
+        .unwrap();
     assert_eq!(people.len(), 3, "{people:?}");
     assert!(people.contains(&"both@people.example".to_owned()) && !people.contains(&acme.email));
     assert_eq!(acme.browser.get("/api/v1/me").await.status, 401);
@@ -291,6 +303,10 @@ async fn ten_18_an_erased_organization_leaves_no_row_and_others_keep_all_of_thei
     assert_eq!((&stub["actor_kind"], &stub["counts"]["calls"]), (&json!("user"), &json!(20)));
     let asked = world.sim.count_of(acme.company, gong_sim::Endpoint::CallsExtensive);
     world.pass(DAY).await;
-    assert_eq!(world.sim.count_of(acme.company, gong_sim::Endpoint::CallsExtensive), asked, "no request after it");
+    assert_eq!(
+        world.sim.count_of(acme.company, gong_sim::Endpoint::CallsExtensive),
+        asked,
+        "no request after it"
+    );
     world.finish().await;
 }

@@ -58,7 +58,9 @@ async fn ten_19_an_export_reads_back_in_to_the_same_content_and_holds_no_secret(
     for n in 0..230 {
         let at = world.sim.now() - time::Duration::minutes(n);
         let title = format!("Call {n} \"quoted\" äöü");
-        world.sim.add_call(acme.company, NewCall::new().started(at).title(&title).say(0, "Bytes \\u00e4 stay."));
+        world
+            .sim
+            .add_call(acme.company, NewCall::new().started(at).title(&title).say(0, "Bytes \\u00e4 stay."));
     }
     world.sim.add_call(acme.company, NewCall::new().private(Some(true)));
     world.connect(&acme, Some(7)).await;
@@ -115,13 +117,17 @@ async fn ten_19_an_export_reads_back_in_to_the_same_content_and_holds_no_secret(
     assert!(known.is_none_or(|c| c.status == kernel::ConnectionStatus::Disconnected));
     drop(tx);
     // A second time it is refused, and nothing is doubled.
-    assert_eq!(import(&db, &text).await.unwrap_err().to_string(), "organization is here already; import into a fresh installation");
+    assert_eq!(
+        import(&db, &text).await.unwrap_err().to_string(),
+        "organization is here already; import into a fresh installation"
+    );
     world.finish().await;
 }
 
 #[tokio::test]
 async fn ten_19_a_file_that_is_cut_off_or_no_export_is_noticed() {
-    let world = World::with(stories::WorldOptions { workers: false, ..stories::WorldOptions::default() }).await;
+    let world =
+        World::with(stories::WorldOptions { workers: false, ..stories::WorldOptions::default() }).await;
     let acme = world.organization("acme").await;
     let text = export(&world.db, acme.id).await;
     let fresh = stories::fresh_database().await;

@@ -20,7 +20,9 @@ async fn ten_20_content_that_is_older_than_the_retention_time_is_gone_within_a_d
     let (old, young) = (call(25, 0), call(2, 1));
     world.connect(&acme, Some(60)).await;
     world.settle().await;
-    let set = |days| acme.api.api(reqwest::Method::PATCH, "/api/v1/privacy", Some(json!({ "retention_days": days })));
+    let set = |days| {
+        acme.api.api(reqwest::Method::PATCH, "/api/v1/privacy", Some(json!({ "retention_days": days })))
+    };
     for bad in [json!(0), json!(3_651), json!("30")] {
         assert_eq!(set(bad).await.status, 422);
     }

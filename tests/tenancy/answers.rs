@@ -97,7 +97,7 @@ impl Walk {
             Some(content) => {
                 let schema =
                     content.get(&kind).unwrap_or_else(|| panic!("{id} answers {kind}, not {content:?}"));
-                if kind.ends_with("json") {
+                if kind == "application/json" || kind.ends_with("+json") {
                     let as_described = check(&self.description, &schema["schema"], &answer.json(), id);
                     assert_eq!(as_described, Ok(()), "{}", answer.text);
                 }

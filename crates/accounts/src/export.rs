@@ -51,7 +51,10 @@ pub async fn import_rows(
     match table {
         "organizations" => {
             if !store::insert_organization(tx, rows).await? {
-                return Err(AccountsError::invalid("organization", "is here already; import into a fresh installation"));
+                return Err(AccountsError::invalid(
+                    "organization",
+                    "is here already; import into a fresh installation",
+                ));
             }
         }
         "users" => {

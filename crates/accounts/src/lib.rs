@@ -31,7 +31,8 @@ pub use api_keys::{
 };
 pub use audit::{AuditLine, Entry, RequestInfo, activity, audit, latest, masked};
 pub use claims::{
-    ANSWER_LIVES, Asked, Claimed, KeptAnswer, MOST_CLAIMS, claim_request, give_back, keep_answer, sweep_claims,
+    ANSWER_LIVES, Asked, Claimed, KeptAnswer, MOST_CLAIMS, claim_request, give_back, keep_answer,
+    sweep_claims,
 };
 pub use cursor::{Cursor, Listing, PageSize};
 pub use error::AccountsError;
@@ -40,7 +41,10 @@ pub use fields::password_policy;
 pub use key_format::looks_like_api_key;
 pub use login::{LoggedIn, LoginError, LoginRequest, login};
 pub use masking::{erase_organization, forget_account, mask_records, member_email};
-pub use members::{AddedMember, MOST_MEMBERS, MemberLine, add_member, address_of, change_role, leave_organization, member, members, remove_member};
+pub use members::{
+    AddedMember, MOST_MEMBERS, MemberLine, add_member, address_of, change_role, leave_organization, member,
+    members, remove_member,
+};
 pub use organizations::{
     CreatedOrganization, Member, Membership, NewOrganization, Organization, create_organization,
     memberships_of_email, memberships_of_user, organization, rename_organization, resolve_session,

@@ -27,7 +27,11 @@ pub async fn mask_records(
         let Some(last) = lines.last() else { break };
         after = last.line;
         for mut line in lines {
-            let hit = [masked(&mut line.actor_label, mask), masked(&mut line.target, mask), inside(&mut line.detail, mask)];
+            let hit = [
+                masked(&mut line.actor_label, mask),
+                masked(&mut line.target, mask),
+                inside(&mut line.detail, mask),
+            ];
             if hit.contains(&true) {
                 store::rewrite(tx, &line).await?;
                 changed += 1;

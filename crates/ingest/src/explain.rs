@@ -70,9 +70,7 @@ fn held(detail: &crate::CallDetail) -> Vec<String> {
             detail.waiting_since.map_or_else(String::new, text),
             detail.next_try_at.map_or_else(String::new, text)
         ),
-        TranscriptState::GaveUp
-            if detail.summary.transcript_reason.as_deref() == Some("retention_over") =>
-        {
+        TranscriptState::GaveUp if detail.summary.transcript_reason.as_deref() == Some("retention_over") => {
             "Its content was removed because the organization's retention time was over.".into()
         }
         TranscriptState::GaveUp => {

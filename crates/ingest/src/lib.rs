@@ -42,15 +42,17 @@ pub use erase::{
     Erasing, Erasure, erase_some, erasure, erasures, finish_erasure, has_erasures, request_erasure, shroud,
 };
 pub use error::IngestError;
-pub use export::{export_page, exported, import_rows};
 pub use explain::{Explanation, explain};
+pub use export::{export_page, exported, import_rows};
 pub use fetch::{Fetched, Fetching, fetch_transcripts};
 pub use look::confirm;
 pub use progress::{Estimate, Progress, RunLine, backfill_progress, estimate, recent_runs};
 pub use purge::{Answer, Lost, Question, answer, judge_losses, purge_some, question, recheck};
 pub use retention::{Expired, expire_some, retention, set_retention};
 pub use rules::{Defaults, task};
-pub use schedule::{OwnSettings, Schedule, ScheduleChange, change_schedule, next_slot, own_settings, schedule};
+pub use schedule::{
+    OwnSettings, Schedule, ScheduleChange, change_schedule, next_slot, own_settings, schedule,
+};
 pub use shroud::{AddressKind, Shroud, ShroudKey};
 pub use transcript::{Monologue, Sentence, Transcript, transcript};
 pub use walk::{Walked, walk};

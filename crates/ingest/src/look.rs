@@ -16,7 +16,7 @@ use crate::{
     keep::{self, Rules},
     purge::SECOND_LOOK_AFTER,
     rules::task,
-    store::{calls, purge, runs, schedules},
+    store::{calls, relook, runs, schedules},
 };
 
 /// Looks again at calls whose transcripts were stored without a later look; one batch.
@@ -60,8 +60,7 @@ pub(crate) async fn look_at(
     let mut cursor: Option<Cursor> = None;
     let mut looked = Looked::default();
     loop {
-        let page =
-            work.list_calls(&filter, cursor.as_ref(), purpose).await.map_err(IngestError::Gong)?;
+        let page = work.list_calls(&filter, cursor.as_ref(), purpose).await.map_err(IngestError::Gong)?;
         looked.requests += 1;
         if !take(work, purpose, &page, &mut rest, &mut looked).await? {
             return Ok(Looked::default());
@@ -107,7 +106,7 @@ async fn take(
     let listed = page.calls.iter().map(|call| call.id.as_str());
     let broken = page.malformed.iter().filter_map(|call| call.id.as_deref());
     let others: Vec<&str> = listed.chain(broken).filter(|id| rest.remove(*id).is_some()).collect();
-    purge::seen(&mut tx, work.connection, &others, work.ambient.now()).await?;
+    relook::seen(&mut tx, work.connection, &others, work.ambient.now()).await?;
     tx.commit().await?;
     Ok(true)
 }

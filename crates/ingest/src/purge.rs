@@ -6,7 +6,7 @@
 
 use db::Tx;
 use gong::Purpose;
-use kernel::{Ambient, CallId, ConnectionId};
+use kernel::{Ambient, CallId, ConnectionId, RunKind};
 use queue::{Lane, NewJob};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
@@ -18,7 +18,7 @@ use crate::{
     keep::Rules,
     look,
     rules::{RELOOK_DAYS, RELOOK_LEAST, SLICE, task},
-    store::{purge as store, runs, schedules},
+    store::{purge as store, relook, runs, schedules},
     window::Window,
 };
 
@@ -71,7 +71,7 @@ pub(crate) async fn after_sweep(
     let now = ambient.now();
     let window = Window { from: run.from_at, to: run.to_at };
     store::mark_unlisted(tx, connection, (ambient.uuid(), run.created_at, now), window, rules).await?;
-    store::plan_relook(tx, connection, RELOOK_LEAST, RELOOK_DAYS).await?;
+    relook::plan_relook(tx, connection, RELOOK_LEAST, RELOOK_DAYS).await?;
     wake(tx, task::RECHECK, Lane::Upkeep, connection, Some(now + SECOND_LOOK_AFTER)).await
 }
 
@@ -144,7 +144,11 @@ impl Slow {
         if !schedules::load(&mut tx, work.connection).await?.is_some_and(|s| s.active) {
             return Ok(false);
         }
-        let batch = store::least_looked_at(&mut tx, work.connection, now - FRESH_FOR, 100).await?;
+        // History that is being brought in comes first; the plan of tomorrow looks again.
+        if runs::live(&mut tx, work.connection, RunKind::Backfill).await?.is_some() {
+            return Ok(false);
+        }
+        let batch = relook::least_looked_at(&mut tx, work.connection, now - FRESH_FOR, 100).await?;
         drop(tx);
         if batch.is_empty() {
             return Ok(false);
@@ -165,7 +169,7 @@ impl Slow {
             self.begun = true;
         }
         store::mark(&mut tx, self.loss, missing, now).await?;
-        store::relooked(&mut tx, work.connection, looked).await?;
+        relook::relooked(&mut tx, work.connection, looked).await?;
         Ok(tx.commit().await?)
     }
 }
@@ -184,7 +188,8 @@ pub async fn judge_losses(
     let mut purge = false;
     for loss in store::losses(tx, Some(connection), &["checking", "asked"]).await? {
         let due = loss.seen_at + SECOND_LOOK_AFTER;
-        let open = loss.state == "checking" && (due > now || !store::unconfirmed(tx, loss.id, due, 1).await?.is_empty());
+        let open = loss.state == "checking"
+            && (due > now || !store::unconfirmed(tx, loss.id, due, 1).await?.is_empty());
         if open {
             continue;
         }
@@ -283,8 +288,9 @@ pub(crate) async fn progressed_organization(tx: &mut Tx, kind: &'static str) -> 
 /// Sends a job that is about the whole organization.
 pub(crate) async fn wake_organization(tx: &mut Tx, kind: &'static str) -> Result<(), IngestError> {
     let organization = tx.scope().organization();
-    let job = NewJob::new(Lane::Upkeep, kind, organization, organization.uuid(), format!("{kind}:{organization}"))
-        .trace(tx.trace().map(str::to_owned));
+    let job =
+        NewJob::new(Lane::Upkeep, kind, organization, organization.uuid(), format!("{kind}:{organization}"))
+            .trace(tx.trace().map(str::to_owned));
     queue::enqueue(tx, &job).await?;
     Ok(())
 }

@@ -36,7 +36,10 @@ pub async fn set_retention(
     now: OffsetDateTime,
 ) -> Result<Option<i64>, IngestError> {
     if days.is_some_and(|days| !(1..=MOST_DAYS).contains(&days)) {
-        return Err(IngestError::Setting { field: "retention_days", fix: "must be 1 to 3650, or null for never" });
+        return Err(IngestError::Setting {
+            field: "retention_days",
+            fix: "must be 1 to 3650, or null for never",
+        });
     }
     let before = retention(tx).await?;
     store::set_retention(tx, days.and_then(|days| i32::try_from(days).ok()), now).await?;

@@ -45,8 +45,9 @@ impl AddressKind {
     /// The one way in which an address of this kind is written, or what is wrong with it.
     pub(crate) fn canonical(self, text: &str) -> Result<String, IngestError> {
         match self {
-            Self::Email => email(text)
-                .ok_or(IngestError::Setting { field: "email", fix: "must be an e-mail address" }),
+            Self::Email => {
+                email(text).ok_or(IngestError::Setting { field: "email", fix: "must be an e-mail address" })
+            }
             Self::Phone => phone(text).ok_or(IngestError::Setting {
                 field: "phone",
                 fix: "must be a phone number of 7 to 15 digits, with its country code",
@@ -58,14 +59,17 @@ impl AddressKind {
 fn email(text: &str) -> Option<String> {
     let text = text.trim().to_lowercase();
     let (name, host) = text.split_once('@')?;
-    let plain = |part: &str| !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c == '@' || c.is_control());
+    let plain = |part: &str| {
+        !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || c == '@' || c.is_control())
+    };
     (plain(name) && plain(host) && text.len() <= 320).then_some(text)
 }
 
 /// The digits alone, without the signs for "international".
 fn phone(text: &str) -> Option<String> {
     let text = text.trim();
-    let fits = |c: char| c.is_ascii_digit() || matches!(c, '+' | ' ' | '-' | '.' | '/' | '(' | ')' | '\u{a0}');
+    let fits =
+        |c: char| c.is_ascii_digit() || matches!(c, '+' | ' ' | '-' | '.' | '/' | '(' | ')' | '\u{a0}');
     if !text.chars().all(fits) {
         return None;
     }
@@ -169,7 +173,9 @@ impl Shroud {
             }
             let known = |mark: &Mark| self.names.contains(mark) || learned.contains(mark);
             let mask = |text: &mut Option<String>| {
-                if let Some((masked, _)) = text.as_deref().and_then(|text| self.masked(key, text, hit, &known)) {
+                if let Some((masked, _)) =
+                    text.as_deref().and_then(|text| self.masked(key, text, hit, &known))
+                {
                     *text = Some(masked);
                 }
             };
@@ -238,7 +244,8 @@ impl Shroud {
                 _ => None,
             };
             let silenced = speaker.is_some_and(|id| silent.contains(id.as_str()));
-            for sentence in monologue.get_mut("sentences").and_then(Value::as_array_mut).into_iter().flatten() {
+            for sentence in monologue.get_mut("sentences").and_then(Value::as_array_mut).into_iter().flatten()
+            {
                 let Some(Value::String(text)) = sentence.get_mut("text") else { continue };
                 if silenced && text != ERASED_TEXT {
                     ERASED_TEXT.clone_into(text);
@@ -262,7 +269,8 @@ pub(crate) fn is_erased(party: &Party) -> bool {
 pub(crate) fn words(body: &str) -> i32 {
     let parsed: Vec<crate::transcript::Monologue> = serde_json::from_str(body).unwrap_or_default();
     let sentences = parsed.iter().flat_map(|monologue| &monologue.sentences);
-    i32::try_from(sentences.map(|s| s.text.split_ascii_whitespace().count()).sum::<usize>()).unwrap_or(i32::MAX)
+    i32::try_from(sentences.map(|s| s.text.split_ascii_whitespace().count()).sum::<usize>())
+        .unwrap_or(i32::MAX)
 }
 
 #[cfg(test)]

@@ -112,10 +112,15 @@ impl Export {
 pub(crate) async fn body(state: &AppState, caller: &Caller) -> Result<Body, Problem> {
     caller.require(state, Permission::ExportOrganization).await?;
     let permit = EXPORTS.try_acquire().map_err(|_| {
-        Problem::new(http::StatusCode::SERVICE_UNAVAILABLE, "too_many_exports", "Other exports are being written. Try again in a minute.")
+        Problem::new(
+            http::StatusCode::SERVICE_UNAVAILABLE,
+            "too_many_exports",
+            "Other exports are being written. Try again in a minute.",
+        )
     })?;
     let mut tx = caller.begin(state).await?;
-    accounts::audit(&mut tx, Entry::new(actions::ORGANIZATION_EXPORTED, &caller.request), &*state.ambient).await?;
+    accounts::audit(&mut tx, Entry::new(actions::ORGANIZATION_EXPORTED, &caller.request), &*state.ambient)
+        .await?;
     tx.commit().await?;
     let mut export = Export::new(state.db.clone(), caller.scope, &*state.ambient);
     let (send, lines) = mpsc::channel::<Result<String, std::io::Error>>(2);
@@ -127,7 +132,10 @@ pub(crate) async fn body(state: &AppState, caller: &Caller) -> Result<Body, Prob
                 Ok(None) => return,
                 // The connection is cut, so that the reader sees that the end is missing.
                 Err(error) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "An export could not be written to its end.");
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "An export could not be written to its end."
+                    );
                     Err(std::io::Error::other("the export failed"))
                 }
             };

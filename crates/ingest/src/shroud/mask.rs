@@ -20,7 +20,8 @@ fn around(text: &str, at: usize) -> Range<usize> {
     let name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '%' | '+' | '-' | '\'');
     let host = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-');
     let before = text[..at].trim_end_matches(name).len();
-    let before = before + (text[before..at].len() - text[before..at].trim_start_matches(['.', '\'', '-']).len());
+    let before =
+        before + (text[before..at].len() - text[before..at].trim_start_matches(['.', '\'', '-']).len());
     let after = &text[at + 1..];
     let length = after.len() - after.trim_start_matches(host).len();
     let length = after[..length].trim_end_matches(['.', '-']).len();
@@ -29,7 +30,8 @@ fn around(text: &str, at: usize) -> Range<usize> {
 
 /// Runs of digits with the signs that stand in phone numbers.
 fn numbers(text: &str) -> Vec<Range<usize>> {
-    let inside = |c: char| c.is_ascii_digit() || matches!(c, ' ' | '-' | '.' | '/' | '(' | ')' | '\u{a0}' | '+');
+    let inside =
+        |c: char| c.is_ascii_digit() || matches!(c, ' ' | '-' | '.' | '/' | '(' | ')' | '\u{a0}' | '+');
     let mut found = Vec::new();
     let mut rest = 0;
     while let Some(start) = text[rest..].find(|c: char| c.is_ascii_digit() || c == '+' || c == '(') {

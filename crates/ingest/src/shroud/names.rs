@@ -37,7 +37,9 @@ pub(super) fn spans(
     known: &dyn Fn(&Mark) -> bool,
 ) -> Vec<Range<usize>> {
     let words = words(text);
-    let capital = |span: &Range<usize>| text[span.clone()].chars().next().is_some_and(|c| !c.is_lowercase() && c.is_alphabetic());
+    let capital = |span: &Range<usize>| {
+        text[span.clone()].chars().next().is_some_and(|c| !c.is_lowercase() && c.is_alphabetic())
+    };
     let mut found = Vec::new();
     for (at, word) in words.iter().enumerate().filter(|(_, word)| capital(word)) {
         let lower = text[word.clone()].to_lowercase();

@@ -1,3 +1,5 @@
+//! What the shroud recognises, and what it leaves alone.
+
 use std::sync::Arc;
 
 use super::*;
@@ -72,7 +74,9 @@ fn addresses_and_names_are_masked_and_the_rest_stays() {
     ] {
         assert_eq!(anna.text(text, present).unwrap().0, masked, "{text}");
     }
-    for text in ["Thanks, Anna", "bob@customer.example said 12 of 3,456,789", "", "anna", "ÄÖÜ@@ 日本語 @", "+(", "@"] {
+    for text in
+        ["Thanks, Anna", "bob@customer.example said 12 of 3,456,789", "", "anna", "ÄÖÜ@@ 日本語 @", "+(", "@"]
+    {
         assert_eq!(anna.text(text, false), None, "{text}");
     }
     assert_eq!(anna.text("Annabel and manna", true), None);

@@ -29,7 +29,8 @@ pub(crate) struct Row {
     pub(crate) records: i64,
 }
 
-const ALL: &str = "select id, kind, fingerprint, names, requested_at, requested_by, state, finished_at, pass, after_call,
+const ALL: &str =
+    "select id, kind, fingerprint, names, requested_at, requested_by, state, finished_at, pass, after_call,
         calls_total, calls_seen, parties, calls, sentences, mentions, records
     from gong_erasures where organization_id = $1";
 
@@ -94,11 +95,7 @@ pub(crate) async fn next(tx: &mut Tx) -> Result<Option<Row>, IngestError> {
 }
 
 /// Erasures, the newest first; those behind `after`.
-pub(crate) async fn page(
-    tx: &mut Tx,
-    after: Option<ErasureId>,
-    most: i64,
-) -> Result<Vec<Row>, IngestError> {
+pub(crate) async fn page(tx: &mut Tx, after: Option<ErasureId>, most: i64) -> Result<Vec<Row>, IngestError> {
     let query = format!(
         "{ALL} and ($2::uuid is null or (requested_at, id) < (
             select e.requested_at, e.id from gong_erasures e where e.organization_id = $1 and e.id = $2))
@@ -125,11 +122,7 @@ pub(crate) async fn one(tx: &mut Tx, id: ErasureId) -> Result<Option<Row>, Inges
 }
 
 /// Adds names to an erasure, those of a person with this mark.
-pub(crate) async fn learn(
-    tx: &mut Tx,
-    id: Option<ErasureId>,
-    names: &[Vec<u8>],
-) -> Result<(), IngestError> {
+pub(crate) async fn learn(tx: &mut Tx, id: Option<ErasureId>, names: &[Vec<u8>]) -> Result<(), IngestError> {
     if names.is_empty() {
         return Ok(());
     }

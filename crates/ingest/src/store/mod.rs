@@ -6,6 +6,7 @@ pub(crate) mod export;
 pub(crate) mod ledger;
 pub(crate) mod privacy;
 pub(crate) mod purge;
+pub(crate) mod relook;
 pub(crate) mod runs;
 pub(crate) mod schedules;
 pub(crate) mod search;

@@ -59,8 +59,12 @@ pub(crate) async fn import(json: bool) -> Result<(), Exit> {
     }
     print_line(&format!("organization {}", done.organization))?;
     print_line(&format!("rows         {}", done.rows))?;
-    print_line("Gong has to be connected again, API keys have to be made anew, and members need new passwords")?;
-    print_line("(`soundpost users reset-password`). People that were erased there have to be erased here once more.")
+    print_line(
+        "Gong has to be connected again, API keys have to be made anew, and members need new passwords",
+    )?;
+    print_line(
+        "(`soundpost users reset-password`). People that were erased there have to be erased here once more.",
+    )
 }
 
 /// Erases an organization.

@@ -20,7 +20,9 @@ pub(crate) async fn organizations(command: Organizations) -> Result<(), Exit> {
         Organizations::Create { name, owner_email, password, json } => (name, owner_email, password, json),
         Organizations::Export { organization } => return belongings::export(organization).await,
         Organizations::Import { json } => return belongings::import(json).await,
-        Organizations::Erase { organization, confirm } => return belongings::erase(organization, &confirm).await,
+        Organizations::Erase { organization, confirm } => {
+            return belongings::erase(organization, &confirm).await;
+        }
     };
     let password = if password.password_stdin { Some(read_password()?) } else { None };
     let db = open().await?;

@@ -25,7 +25,9 @@ pub enum TransferError {
         what: &'static str,
     },
     /// The end of the file is missing.
-    #[error("the file is cut off: erase the organization (`soundpost organizations erase`) and import a whole one")]
+    #[error(
+        "the file is cut off: erase the organization (`soundpost organizations erase`) and import a whole one"
+    )]
     CutOff,
     /// Accounts refused.
     #[error(transparent)]
@@ -104,7 +106,11 @@ impl Import {
         if self.line == 1 {
             let known = line.format.as_deref() == Some(FORMAT) && line.version == Some(VERSION);
             self.organization = line.organization.filter(|_| known);
-            return if self.organization.is_some() { Ok(()) } else { Err(self.wrong("not the head of an export")) };
+            return if self.organization.is_some() {
+                Ok(())
+            } else {
+                Err(self.wrong("not the head of an export"))
+            };
         }
         if line.end == Some(true) {
             self.flush().await?;

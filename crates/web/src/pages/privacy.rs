@@ -120,7 +120,9 @@ pub(super) async fn retention(
     };
     let changed = match days {
         Ok(days) => privacy::change_retention(&state, &person, days).await,
-        Err(_) => Err(Problem::field("retention_days", "must be a whole number from 1 to 3650, or empty for never")),
+        Err(_) => {
+            Err(Problem::field("retention_days", "must be a whole number from 1 to 3650, or empty for never"))
+        }
     };
     match changed {
         Ok(()) => Ok(done(HERE, "retention")),
