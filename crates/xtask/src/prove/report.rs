@@ -150,7 +150,11 @@ pub(super) fn write(root: &Path, outcomes: &[Outcome], options: &Options) -> Res
     let date = run::output(Command::new("date").args(["-u", "+%Y-%m-%d %H:%M"]))?;
     let commit = run::output(Command::new("git").args(["rev-parse", "--short=9", "HEAD"]).current_dir(root))
         .unwrap_or_else(|_| "unknown".to_owned());
-    let when = format!("{} at {}", date.trim(), commit.trim());
+    let when = match options.built {
+        // They may be of any age: the commit says nothing about them.
+        true => format!("{}, programs from before {}", date.trim(), commit.trim()),
+        false => format!("{} at {}", date.trim(), commit.trim()),
+    };
     let mut rows: Vec<String> = old.lines().filter(|line| is_row(line)).map(|line| line.to_owned()).collect();
     let mut notes: BTreeMap<String, String> = old
         .lines()
