@@ -186,12 +186,12 @@ async fn prv_09_an_answer_outlives_the_connection() {
 #[tokio::test]
 async fn prv_11_a_purge_that_is_killed_again_and_again_ends_with_nothing_left() {
     let mut world = sleeping_world().await;
-    let (acme, ids) = with_calls(&world, 1_000, 0).await;
+    let (acme, ids) = with_calls(&world, 500, 0).await;
     let first = workers(&world).await;
     world.settle().await;
     first.kill();
-    assert_eq!(held(&acme).await.len(), 1_000);
-    for id in &ids[..900] {
+    assert_eq!(held(&acme).await.len(), 500);
+    for id in &ids[..450] {
         world.sim.delete_call(acme.company, id);
     }
     let hunters = workers(&world).await;
@@ -201,7 +201,7 @@ async fn prv_11_a_purge_that_is_killed_again_and_again_ends_with_nothing_left() 
     assert_eq!(acme.api.post("/api/v1/privacy/vanished", decision).await.status, 202);
     let left = "select count(*) from gong_calls";
     let mut kills = 0;
-    while world.number(left).await > 100 && kills < 20 {
+    while world.number(left).await > 50 && kills < 20 {
         let before = world.number(left).await;
         let workers = workers(&world).await;
         while world.number(left).await == before {
@@ -214,9 +214,9 @@ async fn prv_11_a_purge_that_is_killed_again_and_again_ends_with_nothing_left() 
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     world.settle().await;
     assert!(kills >= 3, "it was killed {kills} times");
-    assert_eq!(held(&acme).await.len(), 100);
-    assert_eq!(world.number("select count(*) from gong_transcripts").await, 100);
-    assert_eq!(world.number("select count(*) from gong_tombstones where reason = 'gone'").await, 900);
+    assert_eq!(held(&acme).await.len(), 50);
+    assert_eq!(world.number("select count(*) from gong_transcripts").await, 50);
+    assert_eq!(world.number("select count(*) from gong_tombstones where reason = 'gone'").await, 450);
     assert_eq!(world.number("select count(*) from gong_losses where state = 'purged'").await, 1);
     assert_eq!(tables_with(&world, "canaryword17x").await, [].into());
     world.finish().await;

@@ -63,8 +63,11 @@ fn inside(value: &mut Value, mask: &dyn Fn(&str) -> Option<String>) -> bool {
             }
             None => false,
         },
-        Value::Array(items) => items.iter_mut().fold(false, |hit, item| inside(item, mask) || hit),
-        Value::Object(fields) => fields.values_mut().fold(false, |hit, field| inside(field, mask) || hit),
+        // Every one of them, not up to the first hit.
+        Value::Array(items) => items.iter_mut().filter_map(|item| inside(item, mask).then_some(())).count() > 0,
+        Value::Object(fields) => {
+            fields.values_mut().filter_map(|field| inside(field, mask).then_some(())).count() > 0
+        }
         _ => false,
     }
 }
