@@ -77,8 +77,14 @@ impl Walk<'_> {
         assert!(["user", "api_key"].contains(&line["actor_kind"].as_str().unwrap()), "{id}: who");
         assert!(line["actor_id"].is_string() && line["actor_label"].is_string(), "{id}: who by name: {line}");
         assert_eq!(line["ip"], "127.0.0.1", "{id}: from where");
-        let own = ["login.succeeded", "session.ended", "password.changed", "gong.connect_started"]
-            .contains(&wanted);
+        let own = [
+            "login.succeeded",
+            "session.ended",
+            "password.changed",
+            "gong.connect_started",
+            "privacy.changed",
+        ]
+        .contains(&wanted);
         assert!(own || line["target"].is_string(), "{id}: to what: {line}");
         if CHANGES.contains(&wanted) {
             let detail = line["detail"].as_object().unwrap();
@@ -121,6 +127,8 @@ async fn ten_15_every_operation_that_changes_something_leaves_one_line() {
         world.settle().await;
         walk.go(&us, "startGongBackfill", "", Some(json!({ "days": 5 }))).await;
         walk.go(&us, "cancelGongBackfill", "", None).await;
+        walk.go(&us, "changePrivacy", "", Some(json!({ "retention_days": 400 }))).await;
+        walk.go(&us, "erasePerson", "", Some(json!({ "email": "nobody@nowhere.example" }))).await;
         let made =
             walk.go(&us, "createApiKey", "", Some(json!({ "name": "k", "role": "viewer" }))).await.json();
         walk.go(&us, "revokeApiKey", made["id"].as_str().unwrap(), None).await;
@@ -187,7 +195,8 @@ async fn ten_15_every_operation_that_writes_is_in_the_list() {
     world.stop().await;
 }
 
-const ELSEWHERE: &[&str] = &["changePrivacy", "decideVanishedCalls", "erasePerson", "eraseOrganization"];
+const ELSEWHERE: &[&str] =
+    &["switchOrganization", "leaveOrganization", "decideVanishedCalls", "eraseOrganization"];
 
 #[tokio::test]
 async fn ten_15_who_may_not_leaves_a_line_too() {

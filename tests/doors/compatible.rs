@@ -16,6 +16,19 @@ fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     }
 }
 
+/// A schema with what its parts (`allOf`) say together, as one object.
+fn whole(root: &Value, schema: &Value) -> Value {
+    let schema = resolve(root, schema);
+    let Some(parts) = schema["allOf"].as_array() else { return schema.clone() };
+    let (mut fields, mut required) = (serde_json::Map::new(), Vec::new());
+    for part in parts {
+        let part = whole(root, part);
+        fields.extend(part["properties"].as_object().cloned().unwrap_or_default());
+        required.extend(part["required"].as_array().cloned().unwrap_or_default());
+    }
+    json!({ "type": "object", "properties": fields, "required": required })
+}
+
 fn words(value: &Value) -> BTreeSet<String> {
     match value {
         Value::Array(all) => {
@@ -35,7 +48,7 @@ struct Compare<'a> {
 
 impl Compare<'_> {
     fn schema(&mut self, old: &Value, new: &Value, sent: bool, at: &str, depth: usize) {
-        let (old, new) = (resolve(self.old, old).clone(), resolve(self.new, new).clone());
+        let (old, new) = (whole(self.old, old), whole(self.new, new));
         if depth > 12 || old.is_null() {
             return;
         }
@@ -72,7 +85,7 @@ impl Compare<'_> {
         if old["items"].is_object() {
             self.schema(&old["items"], &new["items"], sent, &format!("{at}[]"), depth + 1);
         }
-        for kind in ["oneOf", "allOf", "anyOf"] {
+        for kind in ["oneOf", "anyOf"] {
             let (parts, others) = (old[kind].as_array(), new[kind].as_array());
             for (n, part) in parts.into_iter().flatten().enumerate() {
                 match others.and_then(|others| others.get(n)) {

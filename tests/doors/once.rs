@@ -232,20 +232,20 @@ async fn api_05_a_process_killed_before_the_change_leaves_it_to_the_next_try() {
     // The change waits for this lock, and the process dies waiting.
     let mut lock = world.db.pool().begin().await.unwrap();
     sqlx::query("lock table audit_log in share mode").execute(&mut *lock).await.unwrap();
-    let request = begin(&served, &acme, &world, "killed early");
+    let request = begin(&served, &acme, &world, "killed-early");
     until(&world, "select count(*) from request_claims").await;
     sleep(Duration::from_millis(300)).await;
     served.kill();
     lock.rollback().await.unwrap();
     request.await.unwrap();
-    let retry = || post(&acme.api, KEYS, "killed early", new_key("killed early"));
+    let retry = || post(&acme.api, KEYS, "killed-early", new_key("killed-early"));
     let early = retry().await;
     assert_eq!((early.status.as_u16(), early.code().as_str()), (409, "idempotent_request_running"));
     time_is_over(&world).await;
     let done = retry().await;
     assert_eq!((done.status.as_u16(), done.header("idempotency-replayed")), (201, ""), "{}", done.text);
     assert_eq!(retry().await.text, done.text);
-    assert_eq!(keys_named(&world, "killed early").await, 1);
+    assert_eq!(keys_named(&world, "killed-early").await, 1);
     world.finish().await;
 }
 
@@ -262,8 +262,8 @@ async fn api_05_a_process_killed_after_the_change_leaves_it_done_once() {
     .execute(world.db.pool())
     .await
     .unwrap();
-    let request = begin(&served, &acme, &world, "killed late");
-    until(&world, "select count(*) from api_keys where name = 'killed late'").await;
+    let request = begin(&served, &acme, &world, "killed-late");
+    until(&world, "select count(*) from api_keys where name = 'killed-late'").await;
     sleep(Duration::from_millis(200)).await;
     served.kill();
     request.await.unwrap();
@@ -277,10 +277,10 @@ async fn api_05_a_process_killed_after_the_change_leaves_it_done_once() {
     sqlx::raw_sql("drop trigger sleepy on request_claims").execute(world.db.pool()).await.unwrap();
     time_is_over(&world).await;
     for _ in 0..2 {
-        let again = post(&acme.api, KEYS, "killed late", new_key("killed late")).await;
+        let again = post(&acme.api, KEYS, "killed-late", new_key("killed-late")).await;
         assert_eq!((again.status.as_u16(), again.code().as_str()), (409, "idempotent_answer_lost"));
     }
-    assert_eq!(keys_named(&world, "killed late").await, 1);
+    assert_eq!(keys_named(&world, "killed-late").await, 1);
     world.finish().await;
 }
 

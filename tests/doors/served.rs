@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -14,6 +15,7 @@ use url::Url;
 /// A running `soundpost serve --no-workers` on the world's database.
 pub(crate) struct Served {
     child: Child,
+    log: PathBuf,
     pub(crate) browser: Browser,
 }
 
@@ -30,7 +32,8 @@ impl Served {
         let port =
             std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a port").port();
         let (base, listen) = (format!("http://localhost:{port}"), format!("127.0.0.1:{port}"));
-        let log = fs::File::create(world.escrow.with_extension(format!("{port}.log"))).expect("a log file");
+        let log = world.escrow.with_extension(format!("{port}.log"));
+        let file = fs::File::create(&log).expect("a log file");
         let child = Command::new(program)
             .args(["serve", "--no-workers"])
             .env_clear()
@@ -47,7 +50,7 @@ impl Served {
             ])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log)
+            .stderr(file)
             .spawn()
             .expect("it starts");
         for _ in 0..200 {
@@ -56,7 +59,7 @@ impl Served {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Self { child, browser: Browser::new(Url::parse(&base).expect("a URL")) }
+        Self { child, log, browser: Browser::new(Url::parse(&base).expect("a URL")) }
     }
 
     /// kill -9.
@@ -69,5 +72,6 @@ impl Served {
 impl Drop for Served {
     fn drop(&mut self) {
         self.kill();
+        fs::remove_file(&self.log).ok();
     }
 }
