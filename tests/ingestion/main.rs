@@ -4,6 +4,7 @@
 mod failures;
 mod history;
 mod listing;
+mod outages;
 mod pace;
 mod privacy;
 mod scheduling;

@@ -8,11 +8,13 @@ mod escrow;
 mod export;
 pub mod fleet;
 mod flow;
+mod holder;
 mod life;
 mod model;
 mod refresh;
 mod replay;
 mod reseal;
+mod rotation;
 mod sealing;
 mod secret;
 mod session;
@@ -28,7 +30,7 @@ pub use export::{EXPORTED, export_page, import_rows};
 pub use flow::{Begun, Returned};
 pub use life::{
     cancel_connecting, clear_error, connecting_until, current, disconnect, end_pause, hold, may_try_scope,
-    note_error, note_missing_scope, pause, resume, scope_regained,
+    note_error, note_missing_scope, note_outage, pause, resume, scope_regained,
 };
 pub use model::{AuthKind, Connection, LastError, Workspace, reason};
 pub use reseal::{Resealed, reseal};
@@ -51,7 +53,7 @@ pub struct Parts {
     /// Gong's authorization server.
     pub oauth: oauth::Client,
     /// The HTTP client for Gong's API.
-    pub http: reqwest::Client,
+    pub http: gong::Http,
     /// Which hosts may be Gong's API.
     pub hosts: HostPolicy,
     /// Where answers of the token endpoint wait until they are committed.

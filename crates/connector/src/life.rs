@@ -166,6 +166,21 @@ pub async fn note_error(
     Ok(())
 }
 
+/// Records that Gong does not answer, and when it is asked again.
+///
+/// # Errors
+/// When the database fails.
+pub async fn note_outage(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    code: &str,
+    next_try_at: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<(), ConnectorError> {
+    note_error(tx, connection, code, now).await?;
+    connections::set_next_try(tx, connection, next_try_at).await
+}
+
 /// Records that things work again.
 ///
 /// # Errors

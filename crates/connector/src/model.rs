@@ -38,8 +38,10 @@ pub struct Workspace {
 pub struct LastError {
     /// A stable code.
     pub code: String,
-    /// When.
+    /// When it began.
     pub at: OffsetDateTime,
+    /// When a Gong that does not answer is asked again.
+    pub next_try_at: Option<OffsetDateTime>,
 }
 
 /// The link between an organization and its Gong company.

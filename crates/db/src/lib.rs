@@ -5,10 +5,13 @@
 
 mod error;
 mod events;
+mod halt;
 mod migrate;
 mod tx;
 
 pub use error::{DbError, is_unique_violation, unique_violation_on};
+
 pub use events::{Events, News};
+pub use halt::{Halt, halt, start_traffic, stop_traffic};
 pub use migrate::{MIGRATOR, migrate, pending_migrations};
 pub use tx::{Db, FleetTx, Tx};

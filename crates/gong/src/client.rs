@@ -10,8 +10,8 @@ use reqwest::{
 };
 
 use crate::{
-    Auth, BaseUrl, Call, CallFilter, CallPage, Cursor, Gate, GongError, Hold, Purpose, TranscriptStream,
-    TransportKind, UserPage, Workspace, body, call,
+    Auth, BaseUrl, Call, CallFilter, CallPage, Cursor, Gate, GongError, Held, HeldReason, Hold, Http,
+    Purpose, Target, Ticket, TranscriptStream, TransportKind, UserPage, Workspace, body, call,
     page::malformed,
     people,
     refusal::{Refusal, trace_id},
@@ -24,7 +24,7 @@ const DEFAULT_HOLD: std::time::Duration = std::time::Duration::from_secs(30);
 /// Gong's API for one Gong company.
 #[derive(Clone)]
 pub struct Client {
-    http: reqwest::Client,
+    http: Http,
     base: BaseUrl,
     auth: Option<HeaderValue>,
     gate: Arc<dyn Gate>,
@@ -40,7 +40,7 @@ impl fmt::Debug for Client {
 
 /// The right to send one request now.
 #[derive(Debug)]
-pub struct Turn(());
+pub struct Turn(Ticket);
 
 /// What came back and is not an error.
 enum Answer {
@@ -51,13 +51,7 @@ enum Answer {
 
 impl Client {
     /// A client that sends `auth` to `base` and nowhere else; makes no request.
-    pub fn new(
-        http: reqwest::Client,
-        base: BaseUrl,
-        auth: Auth,
-        gate: Arc<dyn Gate>,
-        ambient: SharedAmbient,
-    ) -> Self {
+    pub fn new(http: Http, base: BaseUrl, auth: Auth, gate: Arc<dyn Gate>, ambient: SharedAmbient) -> Self {
         Self { http, base, auth: auth.header(), gate, ambient, trace: None }
     }
 
@@ -89,10 +83,13 @@ impl Client {
     /// Waits at the gate for one request, so that what to ask for can be chosen afterwards.
     ///
     /// # Errors
-    /// [`GongError::Held`] when there is no turn soon.
+    /// [`GongError::Held`] when there is no turn soon, or the host does not answer.
     pub async fn turn(&self, purpose: Purpose) -> Result<Turn, GongError> {
+        let ticket = self.http.breakers.admit(Target::Api, self.base.as_str(), &self.ambient);
+        let held = |broken: kernel::Broken| Held { until: broken.until, why: HeldReason::Outage };
+        let ticket = ticket.map_err(|broken| GongError::Held(held(broken)))?;
         self.gate.pass(purpose).await.map_err(GongError::Held)?;
-        Ok(Turn(()))
+        Ok(Turn(ticket))
     }
 
     /// The transcripts of these calls, at most [`crate::MOST_IDS`]. Those that Gong does not have yet are simply not among them.
@@ -175,11 +172,12 @@ impl Client {
         self.send_in(turn, ask).await
     }
 
-    async fn send_in(&self, Turn(()): Turn, ask: Ask) -> Result<Answer, GongError> {
+    async fn send_in(&self, Turn(ticket): Turn, ask: Ask) -> Result<Answer, GongError> {
         let Some(auth) = self.auth.clone() else { return Err(GongError::Unauthorized { request_id: None }) };
         let (endpoint, began) = (ask.endpoint, Instant::now());
         let outcome = self.build(ask, auth).send().await;
         record(endpoint, began, &outcome);
+        ticket.report(outcome.as_ref().is_ok_and(|response| !response.status().is_server_error()));
         let response = outcome.map_err(|error| GongError::Transport { kind: TransportKind::from(&error) })?;
         if response.status().is_success() {
             Ok(Answer::Body(response))
@@ -190,8 +188,12 @@ impl Client {
 
     fn build(&self, ask: Ask, auth: HeaderValue) -> reqwest::RequestBuilder {
         let json = HeaderValue::from_static("application/json");
-        let mut builder =
-            self.http.request(ask.method, ask.url).header(AUTHORIZATION, auth).header(ACCEPT, json.clone());
+        let mut builder = self
+            .http
+            .client
+            .request(ask.method, ask.url)
+            .header(AUTHORIZATION, auth)
+            .header(ACCEPT, json.clone());
         if let Some(trace) = &self.trace {
             builder = builder.header("traceparent", trace);
         }

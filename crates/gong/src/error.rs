@@ -145,6 +145,8 @@ impl GongError {
                 HeldReason::RetryAfter => "gong_held_retry_after",
                 HeldReason::DailyBudget => "gong_held_daily_budget",
                 HeldReason::Stopped => "gong_held_stopped",
+                HeldReason::Halted => "gong_held_halted",
+                HeldReason::Outage => "gong_held_outage",
             },
             Self::CursorExpired { .. } => "gong_cursor_expired",
             Self::BadRequest { .. } => "gong_bad_request",

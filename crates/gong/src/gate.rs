@@ -24,6 +24,10 @@ pub enum HeldReason {
     DailyBudget,
     /// A person or a rule stopped it.
     Stopped,
+    /// An operator stopped all traffic to Gong.
+    Halted,
+    /// Gong's host does not answer; it is probed.
+    Outage,
 }
 
 impl HeldReason {
@@ -33,6 +37,8 @@ impl HeldReason {
             Self::RetryAfter => "retry_after",
             Self::DailyBudget => "daily_budget",
             Self::Stopped => "stopped",
+            Self::Halted => "halted",
+            Self::Outage => "outage",
         }
     }
 }

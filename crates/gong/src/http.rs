@@ -2,15 +2,23 @@
 
 use std::time::Duration;
 
-use crate::{GongError, TransportKind};
+use crate::{Breakers, GongError, TransportKind};
+
+/// The HTTP client of a process and the circuits of the hosts that it talks to; clones share both.
+#[derive(Debug, Clone)]
+pub struct Http {
+    pub(crate) client: reqwest::Client,
+    /// Which hosts answer.
+    pub breakers: Breakers,
+}
 
 /// A client to be shared by all connections: no redirects, no proxy from the environment, bounded in time.
 ///
 /// # Errors
 /// When the user agent cannot be sent, or TLS cannot be set up.
-pub fn http(user_agent: &str) -> Result<reqwest::Client, GongError> {
+pub fn http(user_agent: &str) -> Result<Http, GongError> {
     #[expect(clippy::disallowed_methods, reason = "this is one of the two places that build a client")]
-    reqwest::Client::builder()
+    let client = reqwest::Client::builder()
         .user_agent(user_agent)
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
@@ -23,5 +31,6 @@ pub fn http(user_agent: &str) -> Result<reqwest::Client, GongError> {
         .no_proxy()
         .referer(false)
         .build()
-        .map_err(|_| GongError::Transport { kind: TransportKind::Setup })
+        .map_err(|_| GongError::Transport { kind: TransportKind::Setup })?;
+    Ok(Http { client, breakers: Breakers::default() })
 }

@@ -5,6 +5,7 @@
 
 mod auth;
 mod body;
+mod breaker;
 mod call;
 mod client;
 mod error;
@@ -21,12 +22,13 @@ mod stream;
 mod transcript;
 
 pub use auth::Auth;
+pub use breaker::{Breakers, Target, Ticket};
 pub use call::{Affiliation, Call, Party};
 pub use client::{Client, Turn};
 pub use error::{GongError, TransportKind};
 pub use gate::{Gate, Held, HeldReason, Hold, OpenGate, Purpose};
 pub use host::{BaseUrl, BaseUrlRefused, HostPolicy, HostPolicyError};
-pub use http::http;
+pub use http::{Http, http};
 pub use page::{CallPage, Cursor, Malformed};
 pub use people::{User, UserPage, Workspace};
 pub use request::{CallFilter, MOST_IDS};

@@ -111,9 +111,13 @@ impl CompanyGate {
         let looked = async {
             let mut tx = self.gates.db.begin(&self.scope).await?;
             let active = schedules::load(&mut tx, self.connection).await?.is_some_and(|s| s.active);
-            Ok::<_, IngestError>((usage::held(&mut tx, self.connection).await?, active))
+            let halt = db::halt(&mut tx).await?;
+            Ok::<_, IngestError>((usage::held(&mut tx, self.connection).await?, active, halt))
         };
-        let (held, active) = looked.await.map_err(|error| unasked(&error, now))?;
+        let (held, active, halt) = looked.await.map_err(|error| unasked(&error, now))?;
+        if halt.is_some() {
+            return Err(halted(now));
+        }
         match held.and_then(|held| held.held_until).filter(|until| *until > now) {
             Some(until) => Err(Held { until, why: HeldReason::RetryAfter }),
             None if !active => Err(stopped(now)),
@@ -149,6 +153,10 @@ fn unasked(error: &IngestError, now: OffsetDateTime) -> Held {
     Held { until: now + time::Duration::seconds(10), why: HeldReason::Stopped }
 }
 
+fn halted(now: OffsetDateTime) -> Held {
+    Held { until: now + time::Duration::seconds(20), why: HeldReason::Halted }
+}
+
 fn stopped(now: OffsetDateTime) -> Held {
     Held { until: now + time::Duration::hours(1), why: HeldReason::Stopped }
 }
@@ -156,6 +164,9 @@ fn stopped(now: OffsetDateTime) -> Held {
 fn judge(slot: &usage::Slot, limit: i64, now: OffsetDateTime) -> Result<Duration, Held> {
     if let Some(wait) = slot.wait {
         return Ok(Duration::from_secs_f64(wait.clamp(0.0, 3600.0)));
+    }
+    if slot.halted {
+        return Err(halted(now));
     }
     if !slot.active {
         return Err(stopped(now));
@@ -262,7 +273,8 @@ mod tests {
     #[test]
     fn without_a_slot_the_reason_and_the_end_are_known() {
         let now = datetime!(2026-03-01 10:20 UTC);
-        let slot = |held_until, used, active| usage::Slot { wait: None, used, held_until, active };
+        let slot =
+            |held_until, used, active| usage::Slot { wait: None, used, held_until, active, halted: false };
         let until = now + time::Duration::minutes(5);
         let held = |slot| judge(&slot, 100, now).unwrap_err();
         assert_eq!(held(slot(Some(until), 0, true)).until, until);

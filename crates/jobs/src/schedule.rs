@@ -145,13 +145,10 @@ pub async fn reconcile_once(rooms: &Rooms) -> Result<(), ScheduleError> {
         .collect();
     let spoken_for = queue::spoken_for(&mut fleet, &keys).await?;
     let pauses = connector::fleet::ended_pauses(&mut fleet, now).await?;
-    let oldest = ingest::fleet::oldest_due_poll(&mut fleet, now).await?;
     connector::fleet::sweep_flows(&mut fleet, now).await?;
     accounts::sweep_expired_sessions(&mut fleet, now).await?;
     accounts::sweep_claims(&mut fleet, now).await?;
     fleet.commit().await?;
-    let behind = oldest.map_or(0.0, |at| (now - at).as_seconds_f64());
-    metrics::gauge!("soundpost_oldest_due_poll_seconds").set(behind);
     for work in overdue.iter().filter(|work| !spoken_for.contains(&work.key())) {
         ingest::fleet::rewake(&rooms.db, work, now + REWAKE_AFTER).await?;
     }

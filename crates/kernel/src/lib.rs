@@ -3,12 +3,14 @@
 //! Knows nothing of the network, of queries or of any other crate of ours.
 
 mod ambient;
+mod circuit;
 mod ids;
 mod lookback;
 mod scope;
 mod status;
 
 pub use ambient::{Ambient, ManualAmbient, SharedAmbient, SystemAmbient};
+pub use circuit::{Broken, Circuit};
 pub use ids::{
     ApiKeyId, AuditId, CallId, ConnectionId, DeadLetterId, ErasureId, IdError, OrganizationId, RunId, UserId,
 };

@@ -71,6 +71,7 @@ struct Inner {
     // Without the secret: `http` adds it as a header, so it can never end up in a form.
     application: Application,
     http: Http,
+    token_url: String,
 }
 
 impl fmt::Debug for Client {
@@ -86,12 +87,18 @@ impl Client {
     /// [`OauthError::Misconfigured`] when an id, secret or URL cannot work.
     pub fn new(config: Config) -> Result<Self, OauthError> {
         check(&config)?;
+        let token_url = config.token_url.to_string();
         let http = Http::new(&config.client_id, &config.client_secret, config.timeout)?;
         let application = oauth2::Client::new(ClientId::new(config.client_id))
             .set_auth_uri(AuthUrl::from_url(config.authorize_url))
             .set_token_uri(TokenUrl::from_url(config.token_url))
             .set_redirect_uri(RedirectUrl::from_url(config.redirect_uri));
-        Ok(Self { inner: Arc::new(Inner { application, http }) })
+        Ok(Self { inner: Arc::new(Inner { application, http, token_url }) })
+    }
+
+    /// Where tokens are asked for.
+    pub fn token_url(&self) -> &str {
+        &self.inner.token_url
     }
 
     /// Where to send the admin's browser. No PKCE: it is not part of Gong's flow.

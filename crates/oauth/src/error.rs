@@ -162,6 +162,12 @@ impl OauthError {
         matches!(self, Self::Transient { .. })
     }
 
+    /// Nobody usable answered: a sign of an outage, not of a wrong request or of a limit.
+    pub const fn is_outage(&self) -> bool {
+        use TransientKind::{Cut, Timeout, Unavailable, Unreachable};
+        matches!(self, Self::Transient { kind: Unavailable | Timeout | Unreachable | Cut, .. })
+    }
+
     /// The request went out and what came of it is unknown: the refresh token may be spent.
     pub const fn answer_lost(&self) -> bool {
         matches!(self, Self::Transient { answer_lost: true, .. })

@@ -20,5 +20,6 @@ pub use job::{Job, Lane, NewJob, Unreadable};
 pub use send::{cancel, enqueue, progressed, spoken_for};
 pub use settle::{Settled, Verdict, backoff, bury, settle};
 pub use tend::{
-    Counts, LaneCounts, counts, due_in, farewell, hand_back, heartbeat, last_heartbeat, living, setup, tidy,
+    Counts, LaneCounts, counts, due_in, farewell, hand_back, heartbeat, last_heartbeat, last_success, living,
+    setup, tidy,
 };

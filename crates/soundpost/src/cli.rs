@@ -40,9 +40,34 @@ pub(crate) enum Command {
     /// Background jobs.
     #[command(subcommand)]
     Jobs(Jobs),
+    /// All traffic to Gong, of every process.
+    #[command(subcommand)]
+    Gong(Traffic),
     /// Explain what happened to something.
     #[command(subcommand)]
     Explain(Explain),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Traffic {
+    /// Let no request to Gong through any more, in any process, until `start`.
+    Stop {
+        /// Why; people see it on their pages.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Let requests to Gong go on.
+    Start {
+        /// Why, for the log.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Say whether traffic is stopped; exit code 1 when it is.
+    Status {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -7,6 +7,7 @@ mod assemble;
 mod cli;
 mod commands;
 mod exit;
+mod gauges;
 mod logging;
 mod prometheus;
 mod settings;

@@ -45,6 +45,21 @@ fn describe() {
         "soundpost_oldest_due_poll_seconds",
         "How long the most overdue poll has been due."
     );
+    metrics::describe_gauge!(
+        "soundpost_worker_heartbeat_age_seconds",
+        "How long ago any worker gave a sign of life."
+    );
+    metrics::describe_gauge!("soundpost_last_success_age_seconds", "How long ago any job ended well.");
+    metrics::describe_gauge!("soundpost_jobs_due", "Jobs that are due and wait for a worker.");
+    metrics::describe_gauge!("soundpost_dead_letters", "Jobs that were given up and that nobody has closed.");
+    metrics::describe_gauge!(
+        "soundpost_gong_stopped",
+        "1 while an operator has stopped all traffic to Gong."
+    );
+    metrics::describe_gauge!(
+        "soundpost_circuit_state",
+        "The worst circuit of a kind: 0 closed, 1 half open, 2 open."
+    );
     metrics::describe_histogram!("soundpost_poll_lateness_seconds", "How late polls were sent.");
     for name in [
         "api_rate_limit_hits_total",
@@ -55,4 +70,7 @@ fn describe() {
         metrics::counter!(name).absolute(0);
     }
     metrics::gauge!("active_background_tasks").set(0.0);
+    for target in ["gong_api", "gong_token"] {
+        metrics::gauge!("soundpost_circuit_state", "target" => target).set(0.0);
+    }
 }

@@ -11,7 +11,7 @@ use crate::args::Arguments;
 use crate::fault::Fault;
 use crate::postgres::Postgres;
 use crate::workspace::Workspace;
-use crate::{run, stop, tidy};
+use crate::{install, run, stop, tidy};
 
 /// How a step ended.
 pub(crate) enum Verdict {
@@ -22,7 +22,7 @@ pub(crate) enum Verdict {
     Skipped(String),
 }
 
-const STEPS: [&str; 8] = ["fmt", "clippy", "tidy", "deny", "unit", "stories", "browser", "docs"];
+const STEPS: [&str; 9] = ["fmt", "clippy", "tidy", "deny", "alerts", "unit", "stories", "browser", "docs"];
 
 /// What several steps share.
 pub(crate) struct Bench {
@@ -112,6 +112,7 @@ impl Bench {
             "tidy" => Ok(verdict(tidy::check(&self.workspace, false)?)),
             "docs" => Ok(verdict(tidy::check(&self.workspace, true)?)),
             "deny" => self.deny(),
+            "alerts" => self.alerts(),
             "unit" => self.tests("not package(stories)", &["--workspace", "--exclude", "stories"]),
             "stories" => self.tests("package(stories)", &["--workspace", "--test", "it"]),
             "browser" => browser::step(self),
@@ -127,6 +128,26 @@ impl Bench {
             ));
         }
         cargo_step(self.cargo(["deny", "--workspace", "check", "bans", "licenses", "sources"]))
+    }
+
+    /// The alert rules and their unit tests, with promtool of Debian's package prometheus.
+    fn alerts(&self) -> Result<Verdict, Fault> {
+        if run::find("promtool").is_none() {
+            if !install::has_apt() {
+                return Ok(Verdict::Skipped(
+                    "promtool is not installed (`sudo apt install prometheus`)".to_owned(),
+                ));
+            }
+            install::apt(&["prometheus"])?;
+        }
+        let promtool = |words: [&str; 3]| {
+            let mut command = Command::new("promtool");
+            command.current_dir(&self.workspace.root).args(words);
+            command
+        };
+        let checked = run::succeeds(&mut promtool(["check", "rules", "docs/monitoring/rules.yml"]))?;
+        let tested = run::succeeds(&mut promtool(["test", "rules", "docs/monitoring/rules.test.yml"]))?;
+        Ok(verdict(checked && tested))
     }
 
     fn tests(&mut self, filter: &str, fallback: &[&str]) -> Result<Verdict, Fault> {

@@ -37,7 +37,7 @@ cargo xtask <command>
            --port P                port of the web pages (8080, or a free one when it is taken)
            --fresh                 forget the data of an earlier demo of this checkout
   test   everything that CI runs
-           --only STEP ...         of fmt clippy tidy deny unit stories browser docs
+           --only STEP ...         of fmt clippy tidy deny alerts unit stories browser docs
            --no-browser            leave out the browser tests
   bench  measures the promised figures with release programs and writes docs/BENCHMARKS.md
            --only NAME ...         of requests pace-3 pace-default ingest fleet start pages

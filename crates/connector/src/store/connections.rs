@@ -24,6 +24,7 @@ struct Row {
     connected_by: Option<UserId>,
     last_error_code: Option<String>,
     last_error_at: Option<OffsetDateTime>,
+    next_try_at: Option<OffsetDateTime>,
     token_expires_at: Option<OffsetDateTime>,
     updated_at: OffsetDateTime,
 }
@@ -32,7 +33,11 @@ impl TryFrom<Row> for Connection {
     type Error = ConnectorError;
     fn try_from(row: Row) -> Result<Self, ConnectorError> {
         let damaged = |what| ConnectorError::Damaged { what };
-        let last_error = row.last_error_code.zip(row.last_error_at).map(|(code, at)| LastError { code, at });
+        let last_error = row.last_error_code.zip(row.last_error_at).map(|(code, at)| LastError {
+            code,
+            at,
+            next_try_at: row.next_try_at,
+        });
         Ok(Self {
             id: row.id,
             status: row.status.parse().map_err(|_| damaged("status"))?,
@@ -59,7 +64,7 @@ pub(crate) async fn newest(tx: &mut Tx) -> Result<Option<Connection>, ConnectorE
     let row: Option<Row> = sqlx::query_as(
         "select c.id, c.status, c.reason, c.paused_until, c.auth_kind, c.api_base_url, c.workspaces, c.granted_scopes,
                 c.missing_scopes, c.history_days, c.connected_at, c.disconnected_at, c.connected_by,
-                c.last_error_code, c.last_error_at, k.expires_at as token_expires_at, c.updated_at
+                c.last_error_code, c.last_error_at, c.next_try_at, k.expires_at as token_expires_at, c.updated_at
          from gong_connections c left join gong_credentials k on k.connection_id = c.id
          where c.organization_id = $1
          order by (c.status <> 'disconnected') desc, c.updated_at desc
@@ -188,6 +193,22 @@ pub(crate) async fn set_error(
     .await
     .map_err(ConnectorError::db("recording an error of the connection"))?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Records when a Gong that does not answer is asked again.
+pub(crate) async fn set_next_try(
+    tx: &mut Tx,
+    id: ConnectionId,
+    next_try_at: OffsetDateTime,
+) -> Result<(), ConnectorError> {
+    sqlx::query("update gong_connections set next_try_at = $3 where organization_id = $1 and id = $2")
+        .bind(tx.scope().organization())
+        .bind(id)
+        .bind(next_try_at)
+        .execute(&mut **tx)
+        .await
+        .map(|_| ())
+        .map_err(ConnectorError::db("recording the next try"))
 }
 
 /// Adds or removes a scope that Gong says is missing; the next probe may come at `probe_at`.

@@ -5,7 +5,10 @@ use kernel::{ConnectionId, RunId, RunKind, RunState};
 use sqlx::FromRow;
 use time::OffsetDateTime;
 
-use crate::{IngestError, window::{Origin, Stored, Window}};
+use crate::{
+    IngestError,
+    window::{Origin, Stored, Window},
+};
 
 #[derive(FromRow, Debug, Clone)]
 pub(crate) struct Run {
@@ -145,9 +148,11 @@ pub(crate) async fn next_window(tx: &mut Tx, run: RunId) -> Result<Option<Stored
     Ok(line.map(|line| Stored {
         window: Window { from: line.from_at, to: line.to_at },
         walked_again: line.walked_again,
-        origin: line.whole_from_at.zip(line.whole_to_at).zip(line.remaining).map(|((from, to), remaining)| {
-            Origin { whole: Window { from, to }, remaining }
-        }),
+        origin: line
+            .whole_from_at
+            .zip(line.whole_to_at)
+            .zip(line.remaining)
+            .map(|((from, to), remaining)| Origin { whole: Window { from, to }, remaining }),
     }))
 }
 

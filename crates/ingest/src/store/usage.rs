@@ -15,6 +15,8 @@ pub(crate) struct Slot {
     pub(crate) used: i64,
     pub(crate) held_until: Option<OffsetDateTime>,
     pub(crate) active: bool,
+    /// An operator stopped all traffic.
+    pub(crate) halted: bool,
 }
 
 /// How a slot is asked for.
@@ -30,14 +32,16 @@ pub(crate) struct Ask {
 /// Takes the next slot of the company, by the database's clock, and counts it; none while held, spent or stopped.
 pub(crate) async fn take_slot(tx: &mut Tx, connection: ConnectionId, ask: &Ask) -> Result<Slot, IngestError> {
     sqlx::query_as(
-        "with used as (
+        "with halted as (
+            select exists (select 1 from gong_stop) as yes
+         ), used as (
             select coalesce(sum(fresh + backfill), 0)::bigint as n from gong_usage
             where organization_id = $2 and connection_id = $1 and hour > $6 - interval '24 hours'
          ), alive as (
             select exists (select 1 from gong_schedules where organization_id = $2 and connection_id = $1 and active) as yes
          ), slot as (
             insert into gong_budgets as b (connection_id, organization_id, next_slot_at)
-            select $1, $2, clock_timestamp() + make_interval(secs => $3) from used, alive where used.n < $4 and alive.yes
+            select $1, $2, clock_timestamp() + make_interval(secs => $3) from used, alive, halted where used.n < $4 and alive.yes and not halted.yes
             on conflict (connection_id) do update
                 set next_slot_at = greatest(b.next_slot_at, clock_timestamp()) + make_interval(secs => $3)
                 where b.held_until is null or b.held_until <= $6
@@ -50,7 +54,7 @@ pub(crate) async fn take_slot(tx: &mut Tx, connection: ConnectionId, ask: &Ask) 
                 set fresh = u.fresh + excluded.fresh, backfill = u.backfill + excluded.backfill
          )
          select (select wait from slot) as wait, (select n from used) as used, b.held_until,
-                (select yes from alive) as active
+                (select yes from alive) as active, (select yes from halted) as halted
          from (select 1) one left join gong_budgets b on b.organization_id = $2 and b.connection_id = $1",
     )
     .bind(connection)

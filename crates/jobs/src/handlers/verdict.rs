@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use connector::SessionError;
-use gong::GongError;
+use gong::{GongError, HeldReason};
 use ingest::IngestError;
 use kernel::RunKind;
 use queue::Verdict;
@@ -85,7 +85,13 @@ impl Rooms {
             "Gong did not give what was asked for."
         );
         match &error {
-            GongError::Held(held) => Verdict::Later { at: held.until + self.spread(2), why: error.code() },
+            GongError::Held(held) => {
+                let at = held.until + self.spread(2);
+                if held.why == HeldReason::Outage {
+                    self.note(errand, Fact::Outage("gong_unavailable", at), now).await;
+                }
+                Verdict::Later { at, why: error.code() }
+            }
             GongError::RateLimited { retry_after, .. } => {
                 let wait = retry_after.unwrap_or(Duration::from_secs(30));
                 Verdict::Later { at: now + wait + self.spread(2), why: error.code() }
@@ -112,7 +118,9 @@ impl Rooms {
                     "gong_unavailable"
                 };
                 let failing_for = self.note(errand, Fact::Error(code), now).await;
-                Verdict::Later { at: now + self.outage_gap(failing_for), why: error.code() }
+                let at = now + self.outage_gap(failing_for);
+                self.note(errand, Fact::Outage(code, at), now).await;
+                Verdict::Later { at, why: error.code() }
             }
         }
     }
@@ -137,6 +145,9 @@ impl Rooms {
                     connector::note_missing_scope(&mut tx, errand.connection, scope, now).await?;
                 }
                 Fact::Error(code) => connector::note_error(&mut tx, errand.connection, code, now).await?,
+                Fact::Outage(code, next) => {
+                    connector::note_outage(&mut tx, errand.connection, code, next, now).await?;
+                }
             }
             let current = connector::current(&mut tx).await?;
             tx.commit().await?;
@@ -168,4 +179,6 @@ impl Rooms {
 enum Fact<'a> {
     MissingScope(&'a str),
     Error(&'static str),
+    /// Gong does not answer, and is asked again at this moment.
+    Outage(&'static str, OffsetDateTime),
 }

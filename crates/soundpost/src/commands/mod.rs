@@ -4,6 +4,7 @@ mod belongings;
 mod dead;
 mod doctor;
 mod explain;
+mod gong;
 mod keys;
 mod migrate;
 mod organizations;
@@ -25,6 +26,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Exit> {
         Command::Organizations(command) => organizations::organizations(command).await,
         Command::Users(command) => organizations::users(command).await,
         Command::Keys(command) => keys::run(command).await,
+        Command::Gong(command) => gong::run(command).await,
         Command::Jobs(Jobs::Dead(command)) => dead::run(command).await,
         Command::Explain(Explain::Call { gong_call_id, organization, json }) => {
             explain::call(&gong_call_id, organization, json).await

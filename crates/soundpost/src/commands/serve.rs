@@ -13,7 +13,7 @@ use super::work;
 use crate::{
     assemble::{self, House},
     exit::{Doing, Exit},
-    logging, prometheus,
+    gauges, logging, prometheus,
     settings::{self, Settings},
 };
 
@@ -35,6 +35,7 @@ pub(crate) async fn run(workers: bool) -> Result<(), Exit> {
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     metrics(&settings, render, &stop, &mut tasks).await?;
+    tasks.spawn(gauges::show(house.db.clone(), house.ambient.clone(), stop.clone()));
     let state = state(&settings, &house, &stop);
     let address = listener.local_addr().doing("reading the address")?;
     let router = web::router(state);

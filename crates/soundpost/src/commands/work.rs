@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     assemble::{self, House},
     exit::{Doing, Exit},
-    logging, prometheus, settings,
+    gauges, logging, prometheus, settings,
 };
 
 /// Works until it is told to stop.
@@ -24,6 +24,7 @@ pub(crate) async fn run() -> Result<(), Exit> {
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     super::serve::metrics(&settings, metrics, &stop, &mut tasks).await?;
+    tasks.spawn(gauges::show(house.db.clone(), house.ambient.clone(), stop.clone()));
     start(&house, &settings, &stop, &mut tasks);
     tracing::info!("Working on jobs.");
     until_stopped(&stop, &mut tasks).await;

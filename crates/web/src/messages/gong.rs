@@ -262,6 +262,20 @@ pub(super) const MESSAGES: &[Message] = &[
         OPEN,
     ),
     message(
+        "gong_held_halted",
+        "All traffic to Gong is stopped",
+        "The operator of Soundpost stopped all requests to Gong. Nothing is lost: work goes on where it was once they are let through again.",
+        Who::Operator,
+        OPEN,
+    ),
+    message(
+        "gong_held_outage",
+        "Waiting for Gong to answer",
+        "Gong's host did not answer several times in a row, so it is asked rarely until it does. Work goes on by itself.",
+        Who::Nobody,
+        OPEN,
+    ),
+    message(
         "window_will_not_end",
         "A list of calls kept moving",
         "Calls appeared in Gong faster than the list could be read to its end. It is tried again later in smaller parts.",

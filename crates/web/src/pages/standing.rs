@@ -31,6 +31,8 @@ pub(super) struct Standing {
     pub(super) counts: Counts,
     pub(super) budget: BudgetView,
     pub(super) poll_every: u64,
+    /// An operator stopped all traffic to Gong.
+    pub(super) halted: bool,
 }
 
 impl Standing {
@@ -42,6 +44,7 @@ impl Standing {
         let schedule = ingest::schedule(tx, id, defaults).await?;
         Ok(Some(Self {
             poll_every: schedule.as_ref().map_or(defaults.poll_every, |s| s.poll_every).as_secs(),
+            halted: db::halt(tx).await?.is_some(),
             schedule,
             progress: ingest::backfill_progress(tx, id, now).await?,
             counts: ingest::counts(tx, id).await?,
@@ -154,10 +157,24 @@ impl Standing {
         if let Some(code) =
             last.filter(|code| self.working() && !shown.contains(code) && !is_about_scope(code))
         {
-            problems.push(explained(code, Tone::Warn, None));
+            let mut callout = explained(code, Tone::Warn, None);
+            callout.cause.push_str(&self.outage(now));
+            problems.push(callout);
+        }
+        if self.halted {
+            problems.push(explained("gong_held_halted", Tone::Warn, None));
         }
         problems.extend(self.backfill_problem(manage));
         problems
+    }
+
+    /// Since when a Gong that does not answer has not, and when it is asked again.
+    fn outage(&self, now: OffsetDateTime) -> String {
+        let error = self.connection.last_error.as_ref().filter(|error| error.code == "gong_unavailable");
+        let Some((error, next)) = error.and_then(|error| Some((error, error.next_try_at?))) else {
+            return String::new();
+        };
+        format!(" Not answering since {}; the next try is at {}.", clock(error.at), clock(next.max(now)))
     }
 
     fn status_problem(&self, manage: bool, now: OffsetDateTime) -> Option<Callout> {
