@@ -62,7 +62,7 @@
       if (!next) continue;
       if (old.tagName === "PROGRESS") {
         if (next.value > old.value) old.value = next.value; // never back
-      } else if (old.innerHTML !== next.innerHTML) {
+      } else if (old.innerHTML !== next.innerHTML && !old.contains(document.activeElement)) { // whoever reads it keeps it
         old.replaceChildren(...next.cloneNode(true).childNodes);
       }
     }
