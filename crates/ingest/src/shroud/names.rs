@@ -44,7 +44,13 @@ pub(super) fn spans(
     for (at, word) in words.iter().enumerate().filter(|(_, word)| capital(word)) {
         let lower = text[word.clone()].to_lowercase();
         let mut name = lower.clone();
+        let mut end = word.end;
         for next in words.iter().skip(at + 1).take(MOST_WORDS - 1) {
+            // A name ends where a sentence does.
+            if !text[end..next.start].chars().all(char::is_whitespace) {
+                break;
+            }
+            end = next.end;
             name.push(' ');
             name.push_str(&text[next.clone()].to_lowercase());
             if capital(next) && known(&key.mark("name", &name)) {
