@@ -122,23 +122,25 @@ impl Db {
     /// # Errors
     /// When it does not answer.
     pub async fn ping(&self) -> Result<(), DbError> {
-        let mut inner = self.open().await.map_err(DbError::while_doing("asking for a sign of life"))?;
-        sqlx::query("select 1")
-            .execute(&mut *inner)
-            .await
-            .map(|_| ())
-            .map_err(DbError::while_doing("asking for a sign of life"))
+        let failed = DbError::while_doing("asking for a sign of life");
+        let sign = async {
+            let mut inner = self.open().await?;
+            sqlx::query("select 1").execute(&mut *inner).await?;
+            inner.rollback().await
+        };
+        sign.await.map_err(failed)
     }
 }
 
 /// Notes in the transaction itself that a request which is to be done once has an effect now.
 async fn mark(conn: &mut PgConnection, claim: Option<Uuid>) -> Result<(), DbError> {
     let Some(claim) = claim else { return Ok(()) };
-    let marked = sqlx::query("update request_claims set effected = true where id = $1 and answered_at is null")
-        .bind(claim)
-        .execute(conn)
-        .await
-        .map_err(DbError::while_doing("marking a request as done"))?;
+    let marked =
+        sqlx::query("update request_claims set effected = true where id = $1 and answered_at is null")
+            .bind(claim)
+            .execute(conn)
+            .await
+            .map_err(DbError::while_doing("marking a request as done"))?;
     if marked.rows_affected() == 1 { Ok(()) } else { Err(DbError::ClaimLost) }
 }
 
