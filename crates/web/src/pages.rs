@@ -20,6 +20,7 @@ mod overview;
 mod privacy;
 mod reference;
 mod refused;
+mod scopes;
 mod standing;
 mod view;
 mod visit;

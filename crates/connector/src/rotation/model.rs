@@ -1,8 +1,6 @@
 //! A model world for the life of a token: two workers, cut off between any two steps; a Gong that spends a refresh token with
 //! its first use and loses answers; a database that fails; an admin who connects anew. The steps are the product's own
-//! (`rotation::hold`, `rotation::without_lease`); the table keeps the conditions of `store::credentials`.
-//!
-//! A failure prints its seed; `MODEL_SEED=<seed>` replays it alone.
+//! (`rotation`); the table keeps the conditions of `store::credentials`. `MODEL_SEED=<seed>` replays a failure alone.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,9 +15,8 @@ use time::{Duration, OffsetDateTime, macros::datetime};
 use super::{Answer, Hands, Outcome, Stored, hold, without_lease};
 
 const START: OffsetDateTime = datetime!(2026-03-01 0:00 UTC);
-/// As in `store::credentials` and `oauth::TIMEOUT`.
+/// As in `store::credentials`.
 const LEASE: Duration = Duration::seconds(30);
-const TIMEOUT: u64 = 20;
 
 struct Row {
     generation: i64,
@@ -100,7 +97,6 @@ impl World {
     }
 }
 
-/// Lets the other go on, once.
 async fn step() {
     let mut waited = false;
     std::future::poll_fn(
@@ -165,13 +161,15 @@ impl Hands for Worker {
         let (end, before) = {
             let mut world = look(&self.world);
             let now = world.now;
+            let replaced = world.row.generation != self.generation || world.row.dead;
+            world.never(replaced, "a request for tokens that are not the stored ones");
             let same =
                 |(generation, until): &(i64, OffsetDateTime)| *generation == self.generation && *until > now;
             let two = world.open.iter().any(|(other, request)| *other != self.number && same(request));
             world.never(two, "two token requests at once");
             let twice = world.spent.contains(token) && !world.lost.contains(token);
             world.never(twice, "a refresh token was used twice");
-            let seconds = world.below(TIMEOUT);
+            let seconds = world.below(20);
             let end = now + Duration::seconds(seconds.cast_signed());
             world.open.insert(self.number, (self.generation, end));
             (end, world.fault(6))
@@ -179,7 +177,6 @@ impl Hands for Worker {
         if before {
             return Answer::Failed(false);
         }
-        // Gong rotates at once; until the answer is deposited, a crash loses it.
         let granted = {
             let mut world = look(&self.world);
             let good = world.honoured == *token;
@@ -195,14 +192,16 @@ impl Hands for Worker {
         match granted {
             None => Answer::Spent,
             Some(_) if look(&self.world).fault(10) => Answer::Failed(true),
-            Some(granted) => Answer::Granted(granted),
+            Some(granted) => {
+                look(&self.world).lost.remove(token); // Losing it now would be our fault.
+                Answer::Granted(granted)
+            }
         }
     }
 
     async fn deposit(&self, grant: &u64) {
         let mut world = look(&self.world);
         world.escrow.insert(self.generation, *grant);
-        world.lost.remove(&(grant - 1));
     }
 
     async fn store(&self, grant: &u64, _: &u64) -> Result<bool, ()> {
@@ -304,7 +303,6 @@ fn run(seed: u64) -> Result<(), TestCaseError> {
         let millis = here.below(most).cast_signed();
         here.now += Duration::milliseconds(millis);
         if act == 1 && here.below(6) == 0 {
-            // An admin connects anew; the old family is over.
             let (generation, token) = (here.row.generation + 1, here.issue());
             here.row = Row { generation, token, dead: false, retry_at: None, lease: None };
         }
@@ -321,7 +319,7 @@ fn run(seed: u64) -> Result<(), TestCaseError> {
             _ => poll(&mut workers[n]),
         }
     }
-    // Everybody dies; then one worker lives in a calm world until nothing is left to do.
+    // Everybody dies; then one worker lives in a calm world.
     workers = [None, None];
     look(&world).calm = true;
     for _ in 0..6 {

@@ -1,7 +1,7 @@
 //! How the Gong connection stands, read from both rooms and put into words: status, facts beside it, problems, progress.
 
 use accounts::Permission;
-use connector::{AuthKind, Connection, reason::BY_PERSON};
+use connector::{Connection, reason::BY_PERSON};
 use db::Tx;
 use ingest::{BudgetView, Counts, Defaults, Progress, Schedule};
 use kernel::{ConnectionStatus, RunState};
@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::view::{
     figures,
-    gong::{CountsView, Panel, ProgressView, ScopeLine},
+    gong::{CountsView, Panel, ProgressView},
     icon::Icon,
     moment::Moment,
     shell::{Callout, Pill, Remedy, Tone},
@@ -335,29 +335,6 @@ fn progress_view(
         started: Moment::new(progress.started_at, now),
         finished: progress.finished_at.map(|at| Moment::new(at, now)),
     }
-}
-
-/// The five scopes with their reasons, and which of them Gong granted.
-pub(super) fn scopes(connection: Option<&Connection>) -> Vec<ScopeLine> {
-    let granted = |name: &str| {
-        let connection = connection.filter(|c| c.auth_kind == AuthKind::Oauth)?;
-        let missing = connection.missing_scopes.iter().any(|scope| scope == name);
-        Some(!missing && connection.granted_scopes.iter().any(|scope| scope == name))
-    };
-    oauth::SCOPES
-        .iter()
-        .map(|scope| ScopeLine {
-            name: scope.name,
-            reason: capital(scope.reason),
-            granted: granted(scope.name),
-        })
-        .collect()
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", chars.as_str())
 }
 
 #[cfg(test)]
