@@ -1,4 +1,4 @@
-//! A model world for the life of a token: two workers, cut off between any two steps; a Gong that spends a refresh token with
+//! A model of the life of a token: two workers, cut off between any two steps; a Gong that spends a refresh token with
 //! its first use and loses answers; a database that fails; an admin who connects anew. The steps are the product's own
 //! (`rotation`); the table keeps the conditions of `store::credentials`. `MODEL_SEED=<seed>` replays a failure alone.
 
@@ -31,7 +31,6 @@ struct World {
     now: OffsetDateTime,
     row: Row,
     escrow: BTreeMap<i64, u64>,
-    /// The refresh token that Gong honours.
     honoured: u64,
     spent: BTreeSet<u64>,
     /// Tokens whose answer never came: using them again is all that can be done.
