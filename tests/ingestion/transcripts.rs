@@ -1,7 +1,7 @@
 //! Transcripts: when they come, as what they come, and what is asked for when they do not.
 
 use gong_sim::{Endpoint, NewCall, Rule, What};
-use stories::World;
+use stories::{PASSWORD, World};
 use time::Duration;
 
 use crate::support::*;
@@ -37,11 +37,24 @@ async fn job_06_a_call_never_transcribed_waits_visibly_and_is_given_up_after_14_
     let id =
         world.sim.add_call(acme.company, NewCall::new().never_transcribed().say(0, "Nobody hears this."));
     world.pass(4 * HOUR).await;
+    let mut first: Option<String> = None;
     for day in 0..14 {
         let call = acme.api.all_calls().await.remove(0);
         assert_eq!(call["transcript_state"], "waiting", "day {day}");
         assert_eq!(call["transcript_reason"], "not_transcribed_yet");
+        let since = call["waiting_since"].as_str().expect("since when it waits").to_owned();
+        assert_eq!(
+            *first.get_or_insert_with(|| since.clone()),
+            since,
+            "day {day}: waiting from the first look on"
+        );
         assert_eq!(acme.api.gong().await["counts"]["waiting"], 1);
+        if day == 3 {
+            let browser = world.browser();
+            assert_eq!(browser.log_in(&acme.email, PASSWORD).await.status, 200);
+            let page = browser.get("/calls").await;
+            assert!(page.text.contains("waiting since"), "the page says so, too: {}", page.text);
+        }
         world.pass(DAY).await;
     }
     world.pass(DAY).await;

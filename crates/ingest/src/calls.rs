@@ -148,6 +148,8 @@ pub struct CallSummary {
     pub transcript_state: TranscriptState,
     /// Why it is there.
     pub transcript_reason: Option<String>,
+    /// Since when the transcript is waited for.
+    pub waiting_since: Option<OffsetDateTime>,
     /// Gong did not tell who took part.
     pub is_partial: bool,
     /// Who took part.
@@ -175,8 +177,6 @@ pub struct CallDetail {
     pub scope: Option<String>,
     /// The Gong workspace.
     pub workspace_id: Option<String>,
-    /// Since when the transcript is waited for.
-    pub waiting_since: Option<OffsetDateTime>,
     /// When it is asked for again.
     pub next_try_at: Option<OffsetDateTime>,
     /// How often it was asked for in vain.

@@ -67,7 +67,7 @@ fn held(detail: &crate::CallDetail) -> Vec<String> {
         TranscriptState::Waiting => format!(
             "Gong had no transcript yet when it was asked ({} times, since {}); it is asked again on {}.",
             detail.tries,
-            detail.waiting_since.map_or_else(String::new, text),
+            detail.summary.waiting_since.map_or_else(String::new, text),
             detail.next_try_at.map_or_else(String::new, text)
         ),
         TranscriptState::GaveUp if detail.summary.transcript_reason.as_deref() == Some("retention_over") => {

@@ -76,7 +76,7 @@ impl IfMatch {
     pub(crate) fn admits(&self, current: &Version) -> bool {
         match self {
             Self::Absent | Self::Any => true,
-            Self::OneOf(tags) => tags.iter().any(|tag| *tag == current.0),
+            Self::OneOf(tags) => tags.contains(&current.0),
         }
     }
 

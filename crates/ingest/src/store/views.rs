@@ -20,6 +20,7 @@ pub(crate) struct SummaryRow {
     duration_seconds: Option<i64>,
     transcript_state: String,
     transcript_reason: Option<String>,
+    waiting_since: Option<OffsetDateTime>,
     is_partial: bool,
     parties: Json<Vec<Party>>,
 }
@@ -45,6 +46,7 @@ impl TryFrom<SummaryRow> for CallSummary {
                 .parse()
                 .map_err(|_| IngestError::Damaged { what: "transcript state" })?,
             transcript_reason: row.transcript_reason,
+            waiting_since: row.waiting_since,
             is_partial: row.is_partial,
             party_names: parties.into_iter().filter_map(|p| p.name.or(p.email)).take(20).collect(),
             account,
@@ -60,7 +62,7 @@ pub(crate) async fn page(
 ) -> Result<Vec<SummaryRow>, IngestError> {
     sqlx::query_as(
         "select id, gong_call_id, title, url, started_at, duration_seconds, transcript_state, transcript_reason,
-                is_partial, parties
+                waiting_since, is_partial, parties
          from gong_calls
          where organization_id = $1
            and ($2::text is null or transcript_state = $2)
@@ -81,7 +83,7 @@ pub(crate) async fn page(
 pub(crate) async fn these(tx: &mut Tx, ids: &[CallId]) -> Result<Vec<SummaryRow>, IngestError> {
     sqlx::query_as(
         "select id, gong_call_id, title, url, started_at, duration_seconds, transcript_state, transcript_reason,
-                is_partial, parties
+                waiting_since, is_partial, parties
          from gong_calls
          where organization_id = $1 and id = any($2) order by started_at desc, id desc",
     )
@@ -102,7 +104,6 @@ pub(crate) struct DetailRow {
     system: Option<String>,
     scope: Option<String>,
     workspace_id: Option<String>,
-    waiting_since: Option<OffsetDateTime>,
     next_try_at: Option<OffsetDateTime>,
     tries: i32,
     stored_at: Option<OffsetDateTime>,
@@ -122,7 +123,6 @@ impl TryFrom<DetailRow> for CallDetail {
             system: row.system,
             scope: row.scope,
             workspace_id: row.workspace_id,
-            waiting_since: row.waiting_since,
             next_try_at: row.next_try_at,
             tries: row.tries.into(),
             stored_at: row.stored_at,
@@ -135,7 +135,7 @@ impl TryFrom<DetailRow> for CallDetail {
 pub(crate) async fn detail(tx: &mut Tx, id: CallId) -> Result<Option<DetailRow>, IngestError> {
     sqlx::query_as(
         "select id, gong_call_id, title, url, started_at, duration_seconds, transcript_state, transcript_reason,
-                is_partial, parties, language, media, direction, system, scope, workspace_id, waiting_since, next_try_at,
+                waiting_since, is_partial, parties, language, media, direction, system, scope, workspace_id, next_try_at,
                 tries, stored_at, looked_at, created_at
          from gong_calls where organization_id = $1 and id = $2",
     )

@@ -78,6 +78,9 @@ pub(crate) struct CallLine {
     /// `wanted`, `waiting`, `stored` or `gave_up`.
     transcript_state: &'static str,
     transcript_reason: Option<String>,
+    /// Since when the transcript is waited for.
+    #[serde(with = "time::serde::rfc3339::option")]
+    waiting_since: Option<OffsetDateTime>,
     /// Gong did not tell who took part.
     is_partial: bool,
     party_names: Vec<String>,
@@ -96,6 +99,7 @@ impl From<CallSummary> for CallLine {
             duration_seconds: call.duration_seconds,
             transcript_state: call.transcript_state.as_str(),
             transcript_reason: call.transcript_reason,
+            waiting_since: call.waiting_since,
             is_partial: call.is_partial,
             party_names: call.party_names,
             account: call.account,
@@ -136,9 +140,6 @@ pub(crate) struct Call {
     system: Option<String>,
     scope: Option<String>,
     workspace_id: Option<String>,
-    /// Since when the transcript is waited for.
-    #[serde(with = "time::serde::rfc3339::option")]
-    waiting_since: Option<OffsetDateTime>,
     /// When it is asked for again.
     #[serde(with = "time::serde::rfc3339::option")]
     next_try_at: Option<OffsetDateTime>,
@@ -194,7 +195,6 @@ impl From<CallDetail> for Call {
             system: call.system,
             scope: call.scope,
             workspace_id: call.workspace_id,
-            waiting_since: call.waiting_since,
             next_try_at: call.next_try_at,
             tries: call.tries,
             stored_at: call.stored_at,

@@ -164,7 +164,7 @@ fn missing(call: &CallDetail, now: OffsetDateTime) -> NoTranscript {
     let asked = figures::of(call.tries, "time", "times");
     let again = call.next_try_at.map(|at| Moment::new(at, now).relative());
     let why = call.summary.transcript_reason.as_deref().map(reason);
-    let since = call.waiting_since.map(|at| Moment::new(at, now).relative());
+    let since = call.summary.waiting_since.map(|at| Moment::new(at, now).relative());
     match call.summary.transcript_state {
         TranscriptState::GaveUp => NoTranscript {
             title: "No transcript came for this call",

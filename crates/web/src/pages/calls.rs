@@ -119,6 +119,7 @@ fn tabs(counts: &Counts, chosen: Option<TranscriptState>, search: &str) -> Vec<T
 
 /// One call of a list.
 pub(super) fn row(call: CallSummary, now: OffsetDateTime) -> CallRow {
+    let waits = call.transcript_state == TranscriptState::Waiting;
     CallRow {
         href: format!("/calls/{}", call.id),
         title: title(call.title.as_deref()),
@@ -127,6 +128,7 @@ pub(super) fn row(call: CallSummary, now: OffsetDateTime) -> CallRow {
         started: Moment::new(call.started_at, now),
         length: call.duration_seconds.map_or_else(|| "unknown".to_owned(), figures::length),
         pill: pill(call.transcript_state),
+        since: call.waiting_since.filter(|_| waits).map(|at| Moment::new(at, now)),
         why: call.transcript_reason.as_deref().map(reason),
         partial: call.is_partial,
     }

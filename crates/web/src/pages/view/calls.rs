@@ -18,7 +18,9 @@ pub(crate) struct CallRow {
     pub(crate) started: Moment,
     pub(crate) length: String,
     pub(crate) pill: Pill,
-    /// Since when it waits, or why it was given up.
+    /// Since when it waits.
+    pub(crate) since: Option<Moment>,
+    /// Why it waits, or was given up.
     pub(crate) why: Option<String>,
     pub(crate) partial: bool,
 }

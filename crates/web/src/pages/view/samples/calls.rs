@@ -47,6 +47,7 @@ fn rows() -> Vec<CallRow> {
         started: ago(Duration::hours(hours)),
         length: "47 min".into(),
         pill,
+        since: why.map(|_| ago(Duration::hours(hours))),
         why: why.map(Into::into),
         partial: hours == 30,
     };
