@@ -3,6 +3,7 @@
 //! hyper's own header time-out also ends idle connections; here the two are told apart: a request has to arrive quickly,
 //! while a browser may keep its connection for its next one.
 
+mod refusal;
 mod watch;
 
 use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
@@ -261,5 +262,41 @@ mod tests {
         let head = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "a".repeat(20_000));
         let answer = ask(&mut stream, &head).await;
         assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn api_01_what_cannot_be_read_is_refused_with_a_problem_document() {
+        let (address, _stop, _) = start(Limits { head_bytes: 80_000, headers: 3, ..quick() }).await;
+        let long = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(70_000));
+        for (request, status) in [
+            ("nonsense\r\n\r\n", 400),
+            ("G@T / HTTP/1.1\r\nhost: x\r\n\r\n", 400),
+            ("GET / HTTP/9.9\r\nhost: x\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nhost: x\r\nno colon\r\n\r\n", 400),
+            ("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: many\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nhost: x\r\na: 1\r\nb: 2\r\nc: 3\r\n\r\n", 431),
+            (&long, 414),
+        ] {
+            let shown = &request[..request.len().min(60)];
+            for answers_before in 0..2 {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                for _ in 0..answers_before {
+                    assert!(ask(&mut stream, GET).await.ends_with("hello"));
+                }
+                stream.write_all(request.as_bytes()).await.unwrap();
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer).await.unwrap();
+                let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+                assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{shown}: {head}");
+                assert!(head.contains("content-type: application/problem+json"), "{shown}: {head}");
+                let body: serde_json::Value = serde_json::from_str(body).unwrap();
+                assert_eq!(body["status"], status, "{shown}: {body}");
+                assert_eq!(body["code"], "request_refused");
+                assert!(body["request_id"].as_str().unwrap().starts_with("req_"));
+            }
+        }
+        let mut other = TcpStream::connect(address).await.unwrap();
+        other.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+        assert_eq!(other.read(&mut [0; 64]).await.unwrap_or(0), 0, "another protocol is only hung up on");
     }
 }

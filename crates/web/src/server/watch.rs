@@ -4,7 +4,7 @@ use std::{
     io,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Instant,
 };
 
@@ -15,7 +15,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::Limits;
+use super::{Limits, refusal};
 
 /// What a connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,16 +98,18 @@ impl Drop for Busy {
     }
 }
 
-/// A connection whose bytes are noticed.
+/// A connection whose bytes are noticed. A refusal of hyper's own leaves it with words.
 #[derive(Debug)]
 pub(super) struct WatchedStream {
     inner: TcpStream,
     watch: Watch,
+    /// What stands in place of a bare refusal and was not sent yet.
+    instead: Vec<u8>,
 }
 
 impl WatchedStream {
     pub(super) const fn new(inner: TcpStream, watch: Watch) -> Self {
-        Self { inner, watch }
+        Self { inner, watch, instead: Vec::new() }
     }
 
     fn note_write<T>(&self, outcome: &Poll<T>) {
@@ -118,6 +120,20 @@ impl WatchedStream {
                 facts.stalled.get_or_insert_with(Instant::now);
             }
         }
+    }
+
+    /// Sends what stands in place of a bare refusal.
+    fn poll_instead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.instead.is_empty() {
+            let outcome = Pin::new(&mut self.inner).poll_write(cx, &self.instead);
+            self.note_write(&outcome);
+            let sent = ready!(outcome)?;
+            if sent == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.instead.drain(..sent);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -138,16 +154,23 @@ impl AsyncRead for WatchedStream {
 
 impl AsyncWrite for WatchedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let answering = self.watch.facts().doing == Doing::Answering;
+        if let Some(instead) = refusal::worded(buf).filter(|_| !answering) {
+            self.instead = instead;
+            return Poll::Ready(Ok(buf.len()));
+        }
         let outcome = Pin::new(&mut self.inner).poll_write(cx, buf);
         self.note_write(&outcome);
         outcome
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_instead(cx))?;
         Pin::new(&mut self.inner).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_instead(cx))?;
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 
@@ -160,6 +183,9 @@ impl AsyncWrite for WatchedStream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let [buf] = bufs {
+            return self.poll_write(cx, buf);
+        }
         let outcome = Pin::new(&mut self.inner).poll_write_vectored(cx, bufs);
         self.note_write(&outcome);
         outcome
