@@ -16,6 +16,7 @@ mod health;
 mod keys;
 mod leaving;
 mod manners;
+mod plain_words;
 mod program;
 mod roles;
 mod searching;

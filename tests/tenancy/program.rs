@@ -242,3 +242,29 @@ async fn ops_07_every_log_line_is_json_whatever_strangers_send() {
     assert!(answered >= 8 && of_acme >= 3, "{answered} and {of_acme} of {}", lines.len());
     assert!(lines.iter().any(|line| line.contains("\"good-id-42\"")), "the id of the request is in its line");
 }
+
+#[tokio::test]
+async fn users_reset_password_gives_a_new_first_password_and_ends_every_session() {
+    let world = still_world().await;
+    let acme = world.organization("acme").await;
+    let variables = [("DATABASE_URL", world.database.url.as_str())];
+    let nobody = run(&["users", "reset-password", "--email", "nobody@acme.example", "--json"], &variables);
+    assert!(!nobody.status.success(), "{}", text(&nobody.stdout));
+    assert_eq!(acme.browser.get("/api/v1/me").await.status, 200, "nobody else is touched");
+
+    let reset = run(&["users", "reset-password", "--email", &acme.email, "--json"], &variables);
+    assert!(reset.status.success(), "{}", text(&reset.stderr));
+    let said: Value = serde_json::from_str(&text(&reset.stdout)).unwrap();
+    let new = said["initial_password"].as_str().unwrap().to_owned();
+    assert!(!text(&reset.stderr).contains(&new), "the password stands on standard output alone");
+
+    assert_eq!(acme.browser.get("/api/v1/me").await.status, 401, "every session has ended");
+    let browser = world.browser();
+    assert_eq!(browser.log_in(&acme.email, PASSWORD).await.status, 401, "the old password is gone");
+    assert_eq!(browser.log_in(&acme.email, &new).await.status, 200);
+    let refused = browser.get("/api/v1/calls").await;
+    assert_eq!(refused.status, 403, "first of all a password of one's own: {}", refused.text);
+    let change = serde_json::json!({ "current_password": new, "new_password": "another battery staple" });
+    assert_eq!(browser.post("/api/v1/me/password", change).await.status, 204);
+    assert_eq!(browser.get("/api/v1/calls").await.status, 200);
+}
