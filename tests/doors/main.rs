@@ -9,6 +9,7 @@
 
 mod audit;
 mod compatible;
+mod killed;
 mod letters;
 mod limits;
 mod once;

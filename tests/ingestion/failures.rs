@@ -82,7 +82,12 @@ async fn job_11_all_letters_are_retried_at_once_and_each_job_runs_once() {
     world.sim.clear_faults();
     for sent in [3, 0] {
         let mut fleet = world.db.fleet().await.unwrap();
-        assert_eq!(queue::retry_all(&mut fleet, queue::Letters { kind: Some("backfill"), code: None }).await.unwrap(), sent);
+        assert_eq!(
+            queue::retry_all(&mut fleet, queue::Letters { kind: Some("backfill"), code: None })
+                .await
+                .unwrap(),
+            sent
+        );
         fleet.commit().await.unwrap();
     }
     world.settle().await;

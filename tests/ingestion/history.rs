@@ -160,7 +160,8 @@ async fn a_look_asks_for_what_is_new_and_nothing_else() {
         world.pass(4 * HOUR).await;
         let requests = world.sim.requests();
         // A look at single calls by their ids is not a look for new ones.
-        let lists = requests.iter().filter(|r| r.endpoint == Endpoint::CallsExtensive && r.call_ids.is_empty());
+        let lists =
+            requests.iter().filter(|r| r.endpoint == Endpoint::CallsExtensive && r.call_ids.is_empty());
         let asked = (lists.count() as u64, asked(&world, &acme).1);
         // One list request for five hours, and one for all new transcripts together.
         let fetched = u64::from(new > 0);

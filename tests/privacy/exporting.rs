@@ -6,8 +6,6 @@ use gong_sim::NewCall;
 use serde_json::{Value, json};
 use stories::World;
 
-use crate::support::*;
-
 /// The rows of an export by table, without what cannot come along.
 fn rows(export: &str) -> BTreeMap<String, Vec<Value>> {
     let lines: Vec<Value> = export.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -37,7 +37,13 @@ impl Default for WorldOptions {
     fn default() -> Self {
         let defaults =
             ingest::Defaults { per_second: 5_000.0, per_day: 1_000_000, ..ingest::Defaults::default() };
-        Self { workers: true, defaults, gong_limit: false, token_timeout: oauth::TIMEOUT, api_per_minute: 1_000_000 }
+        Self {
+            workers: true,
+            defaults,
+            gong_limit: false,
+            token_timeout: oauth::TIMEOUT,
+            api_per_minute: 1_000_000,
+        }
     }
 }
 

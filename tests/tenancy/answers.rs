@@ -118,7 +118,8 @@ impl Walk {
     ) -> Value {
         let operation = self.operations.iter().find(|o| o.id == id).expect("it is described").clone();
         let headers = operation.headers();
-        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let headers: Vec<(&str, &str)> =
+            headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let answer =
             browser.api_with(operation.method.clone(), &operation.address(thing), &headers, body).await;
         assert_eq!(answer.status.as_u16(), status, "{id}: {}", answer.text);

@@ -152,7 +152,8 @@ async fn adding_and_removing_members_is_announced() {
     let world = still_world().await;
     let acme = world.organization("acme").await;
     let mut news = Ear::open(&world, &acme).await;
-    let added = acme.browser.post("/api/v1/members", json!({ "email": "new@acme.example", "role": "viewer" })).await;
+    let added =
+        acme.browser.post("/api/v1/members", json!({ "email": "new@acme.example", "role": "viewer" })).await;
     assert_eq!(added.status, 201, "{}", added.text);
     assert_eq!(news.hear().await, "members");
     let id = added.json()["id"].as_str().unwrap().to_owned();

@@ -64,7 +64,9 @@ fn inside(value: &mut Value, mask: &dyn Fn(&str) -> Option<String>) -> bool {
             None => false,
         },
         // Every one of them, not up to the first hit.
-        Value::Array(items) => items.iter_mut().filter_map(|item| inside(item, mask).then_some(())).count() > 0,
+        Value::Array(items) => {
+            items.iter_mut().filter_map(|item| inside(item, mask).then_some(())).count() > 0
+        }
         Value::Object(fields) => {
             fields.values_mut().filter_map(|field| inside(field, mask).then_some(())).count() > 0
         }

@@ -6,7 +6,8 @@ use serde_json::json;
 use time::OffsetDateTime;
 
 use crate::{
-    AccountsError, Action, Cursor, Entry, Listing, PageSize, PasswordHasher, Permission, RequestInfo, actions,
+    AccountsError, Action, Cursor, Entry, Listing, PageSize, PasswordHasher, Permission, RequestInfo,
+    actions,
     audit::{Who, audit, write},
     fields,
     organizations::Newcomer,

@@ -60,7 +60,8 @@ impl Db {
     pub fn through(mut self, url: &str, most: u32) -> Result<Self, DbError> {
         let options: PgConnectOptions =
             url.parse().map_err(DbError::while_doing("reading SOUNDPOST_POOLER_URL"))?;
-        // A prepared statement stays with the server's connection, and the next transaction gets another one.
+        // A prepared statement stays with the server's connection, and the next transaction gets another one. The pooler has
+        // to forget statements after each transaction (PgBouncer: server_reset_query_always = 1): sqlx counts their names anew.
         let options = options.application_name("soundpost").statement_cache_capacity(0);
         self.pooler = Some(Self::pool_options(most).connect_lazy_with(options));
         Ok(self)

@@ -83,10 +83,7 @@ pub struct OwnSettings {
 ///
 /// # Errors
 /// When the database fails.
-pub async fn own_settings(
-    tx: &mut Tx,
-    connection: ConnectionId,
-) -> Result<OwnSettings, IngestError> {
+pub async fn own_settings(tx: &mut Tx, connection: ConnectionId) -> Result<OwnSettings, IngestError> {
     let row = schedules::load(tx, connection).await?;
     Ok(row.map_or_else(OwnSettings::default, |row| OwnSettings {
         poll_every_seconds: row.poll_every_seconds.map(i64::from),

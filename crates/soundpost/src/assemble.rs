@@ -11,6 +11,9 @@ use crate::{
     settings::{CALLBACK_PATH, Settings},
 };
 
+/// Direct connections of a process whose transactions go through a pooler: to settle jobs and to ask for health.
+const BESIDE_POOLER: u32 = 4;
+
 /// What both `serve` and `work` are made of.
 #[derive(Debug)]
 pub(crate) struct House {
@@ -23,8 +26,8 @@ pub(crate) struct House {
 /// Builds the rooms; does not need the database to be there yet.
 pub(crate) fn house(settings: &Settings) -> Result<House, Exit> {
     let ambient: SharedAmbient = Arc::new(SystemAmbient);
-    let db = Db::connect_lazy(settings.database_url.expose_secret(), settings.database_connections)
-        .doing("reading DATABASE_URL")?;
+    let direct = settings.pooler_url.as_ref().map_or(settings.database_connections, |_| BESIDE_POOLER);
+    let db = Db::connect_lazy(settings.database_url.expose_secret(), direct).doing("reading DATABASE_URL")?;
     let db = match &settings.pooler_url {
         Some(url) => db
             .through(url.expose_secret(), settings.database_connections)

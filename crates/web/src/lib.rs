@@ -40,7 +40,7 @@ mod trial;
 
 pub use client_address::{ProxyError, TrustedProxies};
 pub use context::RequestContext;
-pub use export::{Export, Import, TransferError, Imported};
+pub use export::{Export, Import, Imported, TransferError};
 pub use metrics_http::metrics_router;
 pub use openapi::document as openapi_document;
 pub use problem::{FieldError, Problem};

@@ -45,7 +45,9 @@ impl From<ConnectorError> for Problem {
                 "Gong is not connected. Connect it in the settings first.",
             ),
             ConnectorError::Db(_) | ConnectorError::Queue(_) => Self::unavailable(code, &error),
-            ConnectorError::Damaged { .. } | ConnectorError::Witness(_) | ConnectorError::Sealed(_) => Self::internal(code, &error),
+            ConnectorError::Damaged { .. } | ConnectorError::Witness(_) | ConnectorError::Sealed(_) => {
+                Self::internal(code, &error)
+            }
         }
     }
 }

@@ -5,8 +5,8 @@ use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    AppState, api, body, conditional, headers, health, observe, once, openapi, origin, pages, preflight, quota,
-    render,
+    AppState, api, body, conditional, headers, health, observe, once, openapi, origin, pages, preflight,
+    quota, render,
 };
 
 /// The whole public listener.

@@ -10,7 +10,12 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 use vault::KeyRing;
 
-use crate::{client_address::TrustedProxies, health::Health, quota::Quotas, sse::{Readers, Streams}};
+use crate::{
+    client_address::TrustedProxies,
+    health::Health,
+    quota::Quotas,
+    sse::{Readers, Streams},
+};
 
 /// What the door is built from.
 #[derive(Clone)]

@@ -13,6 +13,8 @@ use crate::fault::Fault;
 struct Run {
     seconds: f64,
     megabytes: f64,
+    /// Kilobytes of disk for a call with its transcript, indexes and all.
+    disk: f64,
     cpu: f64,
     peak_mb: f64,
     postgres_cpu: f64,
@@ -55,6 +57,10 @@ pub(super) fn measure(ground: &Ground, options: &Options, part: &mut Part) -> Re
     part.at_most("CPU of the worker", of(|run| run.cpu), 3.5, "s");
     part.at_most("peak memory of the worker", of(|run| run.peak_mb), 150.0, "MB");
     part.told("CPU of PostgreSQL beside it", &format!("{} s", number(of(|run| run.postgres_cpu))));
+    part.told(
+        "disk for a call with its transcript, indexes and all",
+        &format!("{} kB", number(of(|run| run.disk))),
+    );
     let copy = (of(|run| run.copy.seconds), of(|run| run.copy.postgres_cpu), of(|run| run.copy.cpu));
     part.told(
         "plain COPY of the same rows",
@@ -96,8 +102,18 @@ fn once(ground: &Ground, calls: u32) -> Result<Run, Fault> {
         return Err(Fault::new(format!("only {stored} transcripts of {calls} are stored")));
     }
     let megabytes = database.number("select sum(octet_length(body)) / 1e6 from gong_transcripts")?;
+    let disk = database.number("select pg_database_size(current_database()) / 1e3")? / stored;
     let copy = copy(ground, &database)?;
-    Ok(Run { seconds, megabytes, cpu: usage.cpu, peak_mb: usage.peak_mb, postgres_cpu, copy, statements })
+    Ok(Run {
+        seconds,
+        megabytes,
+        disk,
+        cpu: usage.cpu,
+        peak_mb: usage.peak_mb,
+        postgres_cpu,
+        copy,
+        statements,
+    })
 }
 
 fn copy(ground: &Ground, database: &Database) -> Result<Copy, Fault> {

@@ -40,7 +40,7 @@ pub(super) fn measure(ground: &Ground, options: &Options, part: &mut Part) -> Re
     let lent = way(ground, calls, Some(&pgbouncer))?;
     part.note(format!(
         "{WORKERS} `soundpost work` and one `serve --no-workers` take in {calls} calls, first straight, then with transactions through \
-         {} (transaction mode, {LENT} connections to the server).",
+         {} (transaction mode, {LENT} connections to the server, `server_reset_query_always = 1`).",
         version.lines().next().unwrap_or("PgBouncer")
     ));
     part.told("straight: connections of the server, seconds", &told(&direct));
@@ -122,7 +122,7 @@ fn start(
     let text = format!(
         "[databases]\n{name} = host={host} port={server_port} user={user} password={password}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
          listen_port = {port}\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\ndefault_pool_size = {LENT}\n\
-         max_client_conn = 500\nignore_startup_parameters = extra_float_digits\n"
+         max_client_conn = 500\nignore_startup_parameters = extra_float_digits\nserver_reset_query_always = 1\n"
     );
     fs::write(&file, text).doing("writing pgbouncer.ini")?;
     let log = File::create(ground.folder.join("pgbouncer.log")).doing("creating the log of pgbouncer")?;

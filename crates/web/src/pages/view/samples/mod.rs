@@ -57,7 +57,10 @@ fn out(page: &dyn askama::DynTemplate) -> String {
 }
 
 fn all() -> Vec<Page> {
-    [plain::pages(), gong::pages(), calls::pages(), access::pages(), letters::pages(), privacy::pages()].into_iter().flatten().collect()
+    [plain::pages(), gong::pages(), calls::pages(), access::pages(), letters::pages(), privacy::pages()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 #[test]
