@@ -1,6 +1,7 @@
 //! Ingestion: nothing missing, nothing doubled, nothing private, never more than the company's share.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a story that cannot go on has failed")]
 
+mod doubt;
 mod failures;
 mod history;
 mod listing;

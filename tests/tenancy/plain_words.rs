@@ -21,6 +21,8 @@ struct State {
     missing: &'static [&'static str],
     held: Option<&'static str>,
     failed_history: Option<&'static str>,
+    doubted: bool,
+    halted: bool,
 }
 
 impl State {
@@ -48,6 +50,18 @@ impl State {
         .execute(world.db.pool())
         .await
         .unwrap();
+        sqlx::query("update gong_schedules set doubted_since = case when $2 then now() end where organization_id = $1")
+            .bind(org.id)
+            .bind(self.doubted)
+            .execute(world.db.pool())
+            .await
+            .unwrap();
+        let halt = if self.halted {
+            "insert into gong_stop (stopped_at, reason) values (now(), 'tried')"
+        } else {
+            "delete from gong_stop"
+        };
+        sqlx::query(halt).execute(world.db.pool()).await.unwrap();
         for clean in ["delete from gong_runs where kind = 'backfill'", "delete from gong_flows"] {
             sqlx::query(clean).execute(world.db.pool()).await.unwrap();
         }
@@ -141,6 +155,8 @@ fn classes() -> Vec<(&'static str, State)> {
     all.extend(held.map(|code| (code, State { held: Some(code), ..connected() })));
     all.extend(history.map(|code| (code, State { failed_history: Some(code), ..connected() })));
     all.push(("missing_scope", State { missing: &["api:calls:read:transcript"], ..connected() }));
+    all.push(("calls_not_visible", State { doubted: true, ..connected() }));
+    all.push(("gong_held_halted", State { halted: true, ..connected() }));
     // A word that nobody knows yet.
     all.push(("other", State { last_error: Some(RAW), ..connected() }));
     all

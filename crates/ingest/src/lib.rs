@@ -7,6 +7,7 @@ mod begin;
 mod budget;
 mod calls;
 mod came;
+mod doubt;
 mod erase;
 mod error;
 mod explain;
@@ -38,6 +39,7 @@ pub use calls::{
     CallCursor, CallDetail, CallPage, CallQuery, CallSummary, Counts, Party, call, calls, counts,
     workspace_ids,
 };
+pub use doubt::doubt;
 pub use erase::{
     Erasing, Erasure, erase_some, erasure, erasures, finish_erasure, has_erasures, request_erasure, shroud,
 };

@@ -32,6 +32,8 @@ pub struct Schedule {
     pub last_sweep_at: Option<OffsetDateTime>,
     /// Only calls of these Gong workspaces are imported; `None` means all.
     pub selected_workspaces: Option<Vec<String>>,
+    /// Since when there is doubt whether this key may see calls: none came for a week, though Gong has users.
+    pub doubted_since: Option<OffsetDateTime>,
 }
 
 /// What a person changes; `None` keeps what is there, `Some(None)` goes back to the installation's default.
@@ -65,6 +67,7 @@ pub async fn schedule(
         next_sweep_at: row.next_sweep_at,
         last_sweep_at: row.last_sweep_at,
         selected_workspaces: row.selected_workspaces,
+        doubted_since: row.doubted_since,
     }))
 }
 

@@ -103,7 +103,12 @@ impl Rooms {
         let verdict = match deed {
             Deed::List(kind) => match ingest::walk(&work, kind).await? {
                 Walked::More => Verdict::Next,
-                Walked::Finished => Verdict::Done,
+                Walked::Finished => {
+                    if kind == RunKind::Poll {
+                        ingest::doubt(&work).await?;
+                    }
+                    Verdict::Done
+                }
             },
             Deed::Fetch(purpose) => {
                 let Fetching { asked, ended } = ingest::fetch_transcripts(&work, purpose).await?;

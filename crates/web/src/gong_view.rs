@@ -54,6 +54,9 @@ pub(crate) struct GongView {
     /// When the access token ends; it is replaced before.
     #[serde(with = "time::serde::rfc3339::option")]
     pub(crate) token_expires_at: Option<OffsetDateTime>,
+    /// Since when there is doubt whether this key may see calls: none came for a week, though Gong has users.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub(crate) doubted_since: Option<OffsetDateTime>,
     /// What went wrong last and has not been mended since.
     pub(crate) last_error: Option<ErrorView>,
 }

@@ -19,12 +19,13 @@ pub(crate) struct Row {
     pub(crate) next_sweep_at: OffsetDateTime,
     pub(crate) last_sweep_at: Option<OffsetDateTime>,
     pub(crate) private_seen_at: Option<OffsetDateTime>,
+    pub(crate) doubted_since: Option<OffsetDateTime>,
 }
 
 pub(crate) async fn load(tx: &mut Tx, connection: ConnectionId) -> Result<Option<Row>, IngestError> {
     sqlx::query_as(
         "select active, import_floor, selected_workspaces, poll_every_seconds, overlap_seconds, next_poll_at,
-                last_poll_at, next_sweep_at, last_sweep_at, private_seen_at
+                last_poll_at, next_sweep_at, last_sweep_at, private_seen_at, doubted_since
          from gong_schedules where organization_id = $1 and connection_id = $2",
     )
     .bind(tx.scope().organization())
@@ -32,6 +33,71 @@ pub(crate) async fn load(tx: &mut Tx, connection: ConnectionId) -> Result<Option
     .fetch_optional(&mut **tx)
     .await
     .map_err(IngestError::db("reading the schedule"))
+}
+
+/// How long a connection has brought nothing.
+#[derive(FromRow, Debug)]
+pub(crate) struct Silence {
+    /// It was looked at since then, and neither a call nor a tombstone is younger.
+    pub(crate) is_silent: bool,
+    /// When Gong was last asked for its users.
+    pub(crate) asked_at: Option<OffsetDateTime>,
+}
+
+pub(crate) async fn silence(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    since: OffsetDateTime,
+) -> Result<Option<Silence>, IngestError> {
+    sqlx::query_as(
+        "select doubt_asked_at as asked_at,
+            exists (select from gong_runs where organization_id = $1 and connection_id = $2 and created_at <= $3)
+            and not exists (select from gong_calls where organization_id = $1 and connection_id = $2 and started_at > $3)
+            and not exists (select from gong_tombstones where organization_id = $1 and connection_id = $2 and noticed_at > $3)
+            as is_silent
+         from gong_schedules where organization_id = $1 and connection_id = $2",
+    )
+    .bind(tx.scope().organization())
+    .bind(connection)
+    .bind(since)
+    .fetch_optional(&mut **tx)
+    .await
+    .map_err(IngestError::db("looking whether calls still come"))
+}
+
+/// Notes whether the silence is doubtful: Gong has users, but shows no calls.
+pub(crate) async fn note_doubt(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    doubtful: bool,
+    now: OffsetDateTime,
+) -> Result<(), IngestError> {
+    sqlx::query(
+        "update gong_schedules set doubt_asked_at = $3, doubted_since = case when $4 then coalesce(doubted_since, $3) end
+         where organization_id = $1 and connection_id = $2",
+    )
+    .bind(tx.scope().organization())
+    .bind(connection)
+    .bind(now)
+    .bind(doubtful)
+    .execute(&mut **tx)
+    .await
+    .map(|_| ())
+    .map_err(IngestError::db("noting a doubt"))
+}
+
+/// Calls came, or it is too early to doubt.
+pub(crate) async fn end_doubt(tx: &mut Tx, connection: ConnectionId) -> Result<(), IngestError> {
+    sqlx::query(
+        "update gong_schedules set doubted_since = null
+         where organization_id = $1 and connection_id = $2 and doubted_since is not null",
+    )
+    .bind(tx.scope().organization())
+    .bind(connection)
+    .execute(&mut **tx)
+    .await
+    .map(|_| ())
+    .map_err(IngestError::db("ending a doubt"))
 }
 
 /// Makes the schedule, or wakes it up; the floor can only go further back.

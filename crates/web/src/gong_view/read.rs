@@ -71,6 +71,7 @@ impl GongView {
                 backfill_held_until: None,
             },
             token_expires_at: None,
+            doubted_since: None,
             last_error: None,
         }
     }
@@ -93,6 +94,7 @@ impl GongView {
             paused_until: connection.paused_until,
             auth_kind: Some(connection.auth_kind.as_str()),
             poll: Poll::of(schedule.as_ref(), defaults, due),
+            doubted_since: schedule.as_ref().and_then(|s| s.doubted_since),
             selected_workspaces: schedule.and_then(|s| s.selected_workspaces),
             scopes: Scopes { granted: connection.granted_scopes, missing: connection.missing_scopes },
             history_days: connection.history_days,

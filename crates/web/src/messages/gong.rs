@@ -115,6 +115,13 @@ pub(super) const MESSAGES: &[Message] = &[
         OPEN,
     ),
     message(
+        "calls_not_visible",
+        "No call came for a week, although Gong has users",
+        "Either nobody recorded a call, or whoever approved the connection may not see calls: Gong answers both alike. Ask a Gong technical admin whether that person's permission profile lets them see the company's calls, then reconnect as somebody whose profile does.",
+        Who::GongAdmin,
+        OPEN,
+    ),
+    message(
         "gong_unavailable",
         "Gong does not answer",
         "Gong could not be reached or answered with an error of its own. It is tried again with growing gaps; nothing is lost.",

@@ -161,6 +161,9 @@ impl Standing {
             callout.cause.push_str(&self.outage(now));
             problems.push(callout);
         }
+        if self.working() && self.schedule.as_ref().is_some_and(|s| s.doubted_since.is_some()) {
+            problems.push(explained("calls_not_visible", Tone::Warn, None));
+        }
         if self.halted {
             problems.push(explained("gong_held_halted", Tone::Warn, None));
         }
