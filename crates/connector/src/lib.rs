@@ -30,7 +30,7 @@ pub use export::{EXPORTED, export_page, import_rows};
 pub use flow::{Begun, Returned};
 pub use life::{
     cancel_connecting, clear_error, connecting_until, current, disconnect, end_pause, hold, may_try_scope,
-    note_error, note_missing_scope, note_outage, pause, resume, scope_regained,
+    note_error, note_missing_scope, note_outage, pause, pause_working, resume, scope_regained,
 };
 pub use model::{AuthKind, Connection, LastError, Workspace, reason};
 pub use reseal::{Resealed, reseal};

@@ -81,6 +81,20 @@ pub async fn pause(
     live(tx).await
 }
 
+/// Stops a connection that works, for a reason of ours; false when it does not work (any more), so that of several jobs that
+/// find the same only one tells of it.
+///
+/// # Errors
+/// When nothing is connected or the database fails.
+pub async fn pause_working(tx: &mut Tx, reason: &str, now: OffsetDateTime) -> Result<bool, ConnectorError> {
+    connections::lock(tx).await?;
+    let works = live(tx).await?.status == ConnectionStatus::Connected;
+    if works {
+        pause(tx, reason, None, now).await?;
+    }
+    Ok(works)
+}
+
 /// Lets a paused connection go on.
 ///
 /// # Errors

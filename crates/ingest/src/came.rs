@@ -95,6 +95,7 @@ impl Fetch<'_> {
         let mut tx = self.work.begin().await?;
         self.work.veil(&mut tx, &mut batch).await?;
         let stored = ledger::store(&mut tx, &batch, if came.confirm { stored_at } else { now }).await?;
+        progressed(&mut tx, self.task(), self.work.connection).await?;
         if self.purpose == Purpose::Backfill {
             progress::transcripts_came(&mut tx, self.work.connection, stored).await?;
         }

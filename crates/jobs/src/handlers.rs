@@ -212,10 +212,11 @@ impl Rooms {
             let ids = ingest::workspace_ids(&mut tx, connection.id).await?;
             if !self.connector.learn_company(&mut tx, connection, &ids).await? {
                 let why = connector::reason::COMPANY_LINKED_ELSEWHERE;
-                connector::pause(&mut tx, why, None, now).await?;
-                let chronicle = Chronicle::new(self.ambient.clone());
-                chronicle.saw(&mut tx, connection.id, Event::Stopped, Some(why)).await?;
-                ingest::set_active(&mut tx, connection.id, false, &*self.ambient).await?;
+                if connector::pause_working(&mut tx, why, now).await? {
+                    let chronicle = Chronicle::new(self.ambient.clone());
+                    chronicle.saw(&mut tx, connection.id, Event::Stopped, Some(why)).await?;
+                    ingest::set_active(&mut tx, connection.id, false, &*self.ambient).await?;
+                }
             }
         }
         tx.commit().await?;
