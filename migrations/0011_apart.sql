@@ -16,9 +16,9 @@ begin
             new.attempts := 0;
         end if;
         deaths := coalesce((new.metadata -> 'sp.deaths')::integer, 0) + 1;
-        new.metadata := new.metadata || hstore('sp.deaths', deaths::text);
+        new.metadata := new.metadata || hstore(array['sp.deaths', deaths::text, 'sp.backoff', 'yes']);
         -- Everything that a dead worker had in hand comes back at one moment. Taken up together again, jobs would share the
-        -- blame of the one among them that kills workers.
+        -- blame of the one among them that kills workers. Nobody who sends one of them again brings it forward.
         new.run_at := greatest(new.run_at, now() + make_interval(secs => random() * case deaths when 1 then 8 else 30 end));
         if deaths >= 3 or new.attempts >= new.max_attempts then
             new.status := 'Killed';
