@@ -121,6 +121,18 @@ typed_id!(
     /// A job that was given up.
     DeadLetterId, "dead"
 );
+typed_id!(
+    /// Where posts hang.
+    BoardId, "board"
+);
+typed_id!(
+    /// Something that customers ask for.
+    PostId, "post"
+);
+typed_id!(
+    /// One ask in one call, with its quotes.
+    EvidenceId, "evid"
+);
 
 #[cfg(test)]
 mod tests {

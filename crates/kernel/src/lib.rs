@@ -4,6 +4,7 @@
 
 mod ambient;
 mod circuit;
+mod feedback;
 mod ids;
 mod lookback;
 mod scope;
@@ -11,8 +12,10 @@ mod status;
 
 pub use ambient::{Ambient, ManualAmbient, SharedAmbient, SystemAmbient};
 pub use circuit::{Broken, Circuit};
+pub use feedback::{FeedbackKind, PostStatus, Priority, Sentiment, Side};
 pub use ids::{
-    ApiKeyId, AuditId, CallId, ConnectionId, DeadLetterId, ErasureId, IdError, OrganizationId, RunId, UserId,
+    ApiKeyId, AuditId, BoardId, CallId, ConnectionId, DeadLetterId, ErasureId, EvidenceId, IdError,
+    OrganizationId, PostId, RunId, UserId,
 };
 pub use lookback::{Lookback, LookbackError};
 pub use scope::{Actor, Role, RoleError, Scope};

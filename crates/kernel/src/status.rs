@@ -48,6 +48,8 @@ macro_rules! words {
     };
 }
 
+pub(crate) use words;
+
 words!(
     /// How a connection stands. Backfilling, rate limited and missing scope are facts beside it.
     ConnectionStatus, "connection status", {
