@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{word:?} is not a known {what}")]
 pub struct WordError {
-    what: &'static str,
-    word: String,
+    pub(crate) what: &'static str,
+    pub(crate) word: String,
 }
 
 macro_rules! words {
