@@ -72,8 +72,23 @@ impl Client {
         cursor: Option<&Cursor>,
         purpose: Purpose,
     ) -> Result<CallPage, GongError> {
+        request::calls(&self.base, filter, cursor)?;
+        let turn = self.turn(purpose).await?;
+        self.list_calls_in(turn, filter, cursor).await
+    }
+
+    /// The same in a turn that was waited for before.
+    ///
+    /// # Errors
+    /// As [`Client::list_calls`].
+    pub async fn list_calls_in(
+        &self,
+        turn: Turn,
+        filter: &CallFilter,
+        cursor: Option<&Cursor>,
+    ) -> Result<CallPage, GongError> {
         let ask = request::calls(&self.base, filter, cursor)?;
-        match self.send(ask, purpose).await? {
+        match self.send_in(turn, ask).await? {
             Answer::Body(response) => read_json(response, CallPage::read).await,
             Answer::Empty => Ok(CallPage::default()),
             Answer::Gone => Err(GongError::NotFound { request_id: None }),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use gong::{Purpose, Transcript};
+use gong::{Purpose, Transcript, Turn};
 use kernel::CallId;
 use queue::Lane;
 
@@ -70,14 +70,23 @@ impl Came {
 
 impl Fetch<'_> {
     /// Ends a batch: stores what came and puts back what did not.
-    pub(crate) async fn settle(&self, came: Option<Came>) -> Result<(), IngestError> {
+    pub(crate) async fn settle(&self, came: Option<Came>, look: Option<Turn>) -> Result<(), IngestError> {
         let Some(mut came) = came else { return Ok(()) };
-        self.store(&mut came).await?;
+        self.store(&mut came, look).await?;
         self.put_back(&came).await
     }
 
-    /// Stores what came; after a look at the calls where that is asked for.
-    pub(crate) async fn store(&self, came: &mut Came) -> Result<(), IngestError> {
+    /// The turn of the look that what came waits for, if it does. What was not looked at is nowhere but in memory, and is
+    /// asked for again after a crash: so this goes before the next batch.
+    pub(crate) async fn turn_of_look(&self, came: Option<&Came>) -> Result<Option<Turn>, IngestError> {
+        if !came.is_some_and(|came| came.confirm && !came.batch.calls.is_empty()) {
+            return Ok(None);
+        }
+        self.work.gong.turn(self.purpose).await.map(Some).map_err(IngestError::Gong)
+    }
+
+    /// Stores what came; after a look at the calls where that is asked for, in this turn if there is one.
+    pub(crate) async fn store(&self, came: &mut Came, look: Option<Turn>) -> Result<(), IngestError> {
         if came.batch.calls.is_empty() {
             return Ok(());
         }
@@ -86,7 +95,7 @@ impl Fetch<'_> {
         if came.confirm {
             let asked = came.open.values().filter(|call| batch.calls.contains(&call.id));
             let asked: Vec<_> = asked.map(|call| (call.id, call.gong_call_id.clone())).collect();
-            let public = self.look(&asked).await?;
+            let public = self.look(&asked, look).await?;
             let unlisted = batch.calls.iter().filter(|id| !public.contains(id));
             came.left.extend(unlisted.map(|id| (*id, "not_listed")));
             retain(&mut batch, |id| public.contains(&id));

@@ -5,7 +5,7 @@
 //! through the same shroud before it is stored.
 
 use db::Tx;
-use gong::{CallFilter, CallPage, Cursor, GongError, Purpose};
+use gong::{CallFilter, CallPage, Cursor, GongError, Purpose, Turn};
 use kernel::{Ambient, ErasureId};
 use time::{Duration, OffsetDateTime};
 
@@ -295,7 +295,18 @@ impl Work<'_> {
         cursor: Option<&Cursor>,
         purpose: Purpose,
     ) -> Result<CallPage, GongError> {
-        let mut page = self.gong.list_calls(filter, cursor, purpose).await?;
+        let turn = self.gong.turn(purpose).await?;
+        self.list_calls_in(turn, filter, cursor).await
+    }
+
+    /// The same in a turn that was waited for before.
+    pub(crate) async fn list_calls_in(
+        &self,
+        turn: Turn,
+        filter: &CallFilter,
+        cursor: Option<&Cursor>,
+    ) -> Result<CallPage, GongError> {
+        let mut page = self.gong.list_calls_in(turn, filter, cursor).await?;
         let learned = self.shroud.page(&mut page);
         if learned.iter().any(|mark| !self.shroud.names.contains(mark)) {
             let names: Vec<Vec<u8>> = learned.iter().map(|mark| mark.to_vec()).collect();

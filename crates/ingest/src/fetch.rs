@@ -50,22 +50,23 @@ pub async fn fetch_transcripts(work: &Work<'_>, purpose: Purpose) -> Result<Fetc
     let mut came: Option<Came> = None;
     loop {
         if work.stop.is_cancelled() || began.elapsed() > SLICE {
-            fetch.settle(came).await?;
+            fetch.settle(came, None).await?;
             return Ok(Fetching { asked, ended: Fetched::More });
         }
         let on_the_way = came.as_ref().map(Came::ids).unwrap_or_default();
         match fetch.next_batch(on_the_way).await {
             Ok(Batch::Ask { open, confirm }) => {
-                let (settled, next) = tokio::join!(fetch.settle(came.take()), fetch.ask(open, confirm));
+                let look = fetch.turn_of_look(came.as_ref()).await?;
+                let (settled, next) = tokio::join!(fetch.settle(came.take(), look), fetch.ask(open, confirm));
                 settled?;
                 came = next?;
                 asked |= came.is_some();
             }
             // What is there to do is known when everything that came is stored.
-            Ok(Batch::Idle(_)) if came.is_some() => fetch.settle(came.take()).await?,
+            Ok(Batch::Idle(_)) if came.is_some() => fetch.settle(came.take(), None).await?,
             Ok(Batch::Idle(at)) => return Ok(Fetching { asked, ended: Fetched::Idle(at) }),
             Err(error) => {
-                fetch.settle(came).await?;
+                fetch.settle(came, None).await?;
                 return Err(error);
             }
         }
@@ -181,7 +182,7 @@ impl Fetch<'_> {
                 Some(next) => cursor = Some(next),
                 None => break,
             }
-            self.store(&mut came).await?;
+            self.store(&mut came, None).await?;
             // A further page has to be asked for with the same ids. When one of them turned private, the rest is asked
             // for anew without it.
             let mut again = came.missing();
@@ -207,7 +208,7 @@ impl Fetch<'_> {
                 }
             }
             if came.batch.bytes >= FLUSH_BYTES {
-                self.store(came).await?;
+                self.store(came, None).await?;
             }
         }
         Ok(())

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use db::Tx;
-use gong::{CallFilter, CallPage, Cursor, Purpose};
+use gong::{CallFilter, CallPage, Cursor, Purpose, Turn};
 use kernel::{CallId, RunKind};
 use queue::Lane;
 
@@ -31,7 +31,7 @@ pub async fn confirm(work: &Work<'_>) -> Result<Fetched, IngestError> {
     if unconfirmed.is_empty() {
         return Ok(Fetched::Idle(None));
     }
-    fetch.look(&unconfirmed).await?;
+    fetch.look(&unconfirmed, None).await?;
     Ok(Fetched::More)
 }
 
@@ -53,6 +53,7 @@ pub(crate) async fn look_at(
     work: &Work<'_>,
     purpose: Purpose,
     came: &[(CallId, String)],
+    mut turn: Option<Turn>,
 ) -> Result<Looked, IngestError> {
     let mut rest: HashMap<&str, CallId> = came.iter().map(|(id, gong_id)| (gong_id.as_str(), *id)).collect();
     let ids: Vec<String> = came.iter().map(|(_, gong_id)| gong_id.clone()).collect();
@@ -60,7 +61,11 @@ pub(crate) async fn look_at(
     let mut cursor: Option<Cursor> = None;
     let mut looked = Looked::default();
     loop {
-        let page = work.list_calls(&filter, cursor.as_ref(), purpose).await.map_err(IngestError::Gong)?;
+        let page = match turn.take() {
+            Some(turn) => work.list_calls_in(turn, &filter, cursor.as_ref()).await,
+            None => work.list_calls(&filter, cursor.as_ref(), purpose).await,
+        };
+        let page = page.map_err(IngestError::Gong)?;
         looked.requests += 1;
         if !take(work, purpose, &page, &mut rest, &mut looked).await? {
             return Ok(Looked::default());
@@ -112,9 +117,13 @@ async fn take(
 }
 
 impl Fetch<'_> {
-    /// Takes a new look at calls. Says which are public.
-    pub(crate) async fn look(&self, came: &[(CallId, String)]) -> Result<Vec<CallId>, IngestError> {
-        let looked = look_at(self.work, self.purpose, came).await?;
+    /// Takes a new look at calls, in a turn that was waited for before if there is one. Says which are public.
+    pub(crate) async fn look(
+        &self,
+        came: &[(CallId, String)],
+        turn: Option<Turn>,
+    ) -> Result<Vec<CallId>, IngestError> {
+        let looked = look_at(self.work, self.purpose, came, turn).await?;
         let mut tx = self.work.begin().await?;
         for page in 0..looked.requests {
             self.count(&mut tx, if page == 0 { looked.hidden_new } else { 0 }).await?;

@@ -51,6 +51,7 @@ cargo xtask <command>
            --seed N                the schedule of faults of an earlier run
            --built                 do not build, take the programs that are there
            --programs FOLDER       take the programs of this folder
+           --earlier FOLDER        a program from before the newest migration (target/earlier), for OPS-11
   tidy   the rules of the house that no compiler checks
   postgres
          a private PostgreSQL for a shell: prints its URL and stays up until Ctrl-C

@@ -7,12 +7,15 @@ mod chaos;
 mod deploy;
 mod herd;
 mod invariants;
+mod keys;
 mod proxy;
+mod purge;
 mod queue;
 pub(crate) mod report;
 mod tokens;
 mod town;
 mod trouble;
+mod upgrade;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -35,6 +38,8 @@ pub(crate) struct Options {
     seed: u64,
     /// The programs were not built now.
     built: bool,
+    /// A folder with a program from before the newest migration.
+    earlier: Option<PathBuf>,
 }
 
 impl Options {
@@ -50,12 +55,15 @@ struct Stage {
 
 type Run = fn(&Stage, &Options, &mut Outcome) -> Result<(), Fault>;
 
-const EXPERIMENTS: [(&str, Run); 14] = [
+const EXPERIMENTS: [(&str, Run); 17] = [
     // The longest first, so that those beside each other end together.
     ("JOB-01", backfill::survives_kills),
     ("TOK-16", tokens::escrow),
+    ("PRV-11", purge::killed),
     ("LOD-05", chaos::everything_at_once),
     ("TOK-13", tokens::single_flight),
+    ("OPS-11", upgrade::under_traffic),
+    ("TOK-26", keys::rotated),
     ("JOB-20", backfill::survives_every_boundary),
     ("OPS-12", deploy::rolling),
     ("OPS-13", deploy::restored),
@@ -79,6 +87,7 @@ pub(crate) fn command(mut arguments: Arguments) -> Result<bool, Fault> {
     };
     let programs: Option<PathBuf> = arguments.value("--programs")?;
     let built = arguments.flag("--built") || programs.is_some();
+    let earlier: Option<PathBuf> = arguments.value("--earlier")?;
     let at_once: usize = arguments.value("--at-once")?.unwrap_or(if quick { 3 } else { 2 });
     arguments.end()?;
     let known: Vec<&str> = EXPERIMENTS.iter().map(|(id, _)| *id).collect();
@@ -92,7 +101,8 @@ pub(crate) fn command(mut arguments: Arguments) -> Result<bool, Fault> {
         run::must(if quick { &mut build } else { build.arg("--release") })?;
     }
     let programs = programs.unwrap_or_else(|| workspace.programs(!quick));
-    let options = Options { quick, seed, built };
+    let earlier = earlier.or_else(|| upgrade::earlier(&workspace.target));
+    let options = Options { quick, seed, built, earlier };
     println!("{} with seed {seed}, programs of {}", options.size(), programs.display());
     let wanted = EXPERIMENTS.iter().filter(|(id, _)| only.is_empty() || only.iter().any(|name| name == id));
     let queue = Mutex::new(wanted.collect::<VecDeque<_>>());

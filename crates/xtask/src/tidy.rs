@@ -7,6 +7,7 @@ mod environment;
 mod features;
 mod floors;
 mod markdown;
+mod migrations;
 mod source;
 
 use std::collections::BTreeSet;
@@ -52,12 +53,13 @@ struct Rule {
     check: fn(&Tree) -> Verdict,
 }
 
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 12] = [
     Rule { name: "floors", about_docs: false, check: floors::check },
     Rule { name: "sql in stores", about_docs: false, check: source::sql },
     Rule { name: "file length", about_docs: false, check: source::length },
     Rule { name: "file header", about_docs: false, check: source::header },
     Rule { name: "no allow", about_docs: false, check: source::allow },
+    Rule { name: "migrations", about_docs: false, check: migrations::check },
     Rule { name: "error codes", about_docs: true, check: codes::check },
     Rule { name: "environment", about_docs: true, check: environment::check },
     Rule { name: "paths in docs", about_docs: true, check: docs::paths },
@@ -208,7 +210,7 @@ fn literals(line: &str) -> Vec<&str> {
 }
 
 fn is_read(name: &str) -> bool {
-    [".rs", ".md", ".mjs", ".env.example", ".yml"].iter().any(|end| name.ends_with(end))
+    [".rs", ".md", ".mjs", ".env.example", ".yml", ".sql"].iter().any(|end| name.ends_with(end))
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ pub(crate) const UNLIMITED: [(&str, &str); 2] =
     [("GONG_REQUESTS_PER_SECOND", "100000"), ("GONG_REQUESTS_PER_DAY", "1000000000")];
 
 /// An installation: one database, one simulated Gong, some settings.
+#[derive(Clone)]
 pub(crate) struct App {
     program: PathBuf,
     folder: PathBuf,
@@ -42,7 +43,18 @@ impl App {
         simulator: &Simulator,
         settings: &[(&str, &str)],
     ) -> Result<Self, Fault> {
-        let program = ground.programs.join("soundpost");
+        Self::of(&ground.programs, ground, database, simulator, settings)
+    }
+
+    /// The same with the programs of another folder.
+    pub(crate) fn of(
+        programs: &Path,
+        ground: &Ground,
+        database: &Database,
+        simulator: &Simulator,
+        settings: &[(&str, &str)],
+    ) -> Result<Self, Fault> {
+        let program = programs.join("soundpost");
         let folder = ground.folder.join(secret::random_word(4)?);
         fs::create_dir_all(folder.join("escrow")).doing("creating the escrow folder")?;
         let port = postgres::free_port()?;
@@ -84,6 +96,42 @@ impl App {
     /// Starts a process of this installation.
     pub(crate) fn start(&self, words: &[&str]) -> Result<Program, Fault> {
         self.start_with(words, &self.program, &[])
+    }
+
+    /// The same installation with one setting changed.
+    pub(crate) fn with(&self, name: &str, value: &str) -> Self {
+        let mut other = self.clone();
+        other.environment.retain(|(known, _)| known != name);
+        other.environment.push((name.to_owned(), value.to_owned()));
+        other
+    }
+
+    /// The same installation with the programs of another folder.
+    pub(crate) fn with_programs(&self, programs: &Path) -> Self {
+        Self { program: programs.join("soundpost"), ..self.clone() }
+    }
+
+    /// What one of its settings is.
+    pub(crate) fn setting(&self, name: &str) -> &str {
+        self.environment.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    /// A new sealing key.
+    pub(crate) fn new_key(&self) -> Result<String, Fault> {
+        generate_key(&self.program)
+    }
+
+    /// Runs a command to its end; what it printed.
+    pub(crate) fn tell(&self, words: &[&str]) -> Result<String, Fault> {
+        run::output(self.command().args(words))
+    }
+
+    /// Lines of all logs so far that hold one of these words.
+    pub(crate) fn logged(&self, words: &[&str]) -> Vec<String> {
+        let files = fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|file| file.path());
+        let logs = files.filter(|file| file.extension().is_some_and(|ending| ending == "log"));
+        let text: String = logs.filter_map(|log| fs::read_to_string(log).ok()).collect();
+        text.lines().filter(|line| words.iter().any(|word| line.contains(word))).map(str::to_owned).collect()
     }
 
     /// The folder where token answers wait.
@@ -210,6 +258,11 @@ impl Program {
             std::thread::sleep(Duration::from_millis(5));
         }
         Ok(())
+    }
+
+    /// Whether it ended, and well.
+    pub(crate) fn ended(&mut self) -> Option<bool> {
+        self.guarded.ended().map(|status| status.success())
     }
 
     /// What it wrote.

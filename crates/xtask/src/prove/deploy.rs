@@ -59,7 +59,7 @@ pub(super) fn rolling(stage: &Stage, options: &Options, outcome: &mut Outcome) -
 }
 
 /// Everybody looks once more, and no transcript is open after it.
-fn looked_again(town: &Town) -> Result<(), Fault> {
+pub(super) fn looked_again(town: &Town) -> Result<(), Fault> {
     let moment = town.database.ask("select clock_timestamp()")?;
     town.look_now()?;
     town.database.wait_for(

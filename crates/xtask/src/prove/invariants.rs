@@ -146,13 +146,18 @@ pub(super) fn tokens(town: &mut Town, outcome: &mut Outcome) -> Result<u64, Faul
 
 /// The newest token of every connection works: each is replaced once more, which Gong allows to the newest only.
 pub(super) fn newest_wins(town: &Town, outcome: &mut Outcome) -> Result<(), Fault> {
+    newest_wins_of(town, "is not null", outcome)
+}
+
+/// The same for connections whose id fulfils a condition in SQL.
+pub(super) fn newest_wins_of(town: &Town, which: &str, outcome: &mut Outcome) -> Result<(), Fault> {
     town.simulator.tell("/config", &serde_json::json!({ "token_life_seconds": 86_400 }))?;
     // What began before is over after this; it may bring a token of a short life once more.
     crate::stop::sleep(Duration::from_secs(2));
-    town.database.ask(
-        "drop table if exists seen; create table seen as select connection_id, generation from gong_credentials;
-         update gong_credentials set refresh_due_at = now(), retry_at = null",
-    )?;
+    town.database.ask(&format!(
+        "drop table if exists seen; create table seen as select connection_id, generation from gong_credentials where connection_id {which};
+         update gong_credentials set refresh_due_at = now(), retry_at = null where connection_id {which}",
+    ))?;
     let done = "select bool_and(c.generation > s.generation) from gong_credentials c join seen s using (connection_id)";
     let last = town.database.wait_for("the last rotation of each", done, Duration::from_secs(90));
     let open = town.database.rows(

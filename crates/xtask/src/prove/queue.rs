@@ -122,7 +122,7 @@ fn goes_on(town: &Town, patience: Duration) -> Result<(), Fault> {
 
 /// JOB-14: after half a day of silence everything is overdue.
 pub(super) fn after_an_outage(stage: &Stage, options: &Options, outcome: &mut Outcome) -> Result<(), Fault> {
-    let (companies, workers) = if options.quick { (40, 2) } else { (200, 4) };
+    let (companies, workers) = if options.quick { (70, 2) } else { (200, 4) };
     let town = Town::build(&stage.ground, &Plan { companies, ..Plan::default() })?;
     {
         let _herd = Herd::of_workers(&town.app, 1)?;

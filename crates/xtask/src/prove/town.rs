@@ -1,5 +1,6 @@
 //! An installation to break things in: companies of the simulator, organizations connected to them, wires between all.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,12 +19,16 @@ use crate::lab::simulator::Simulator;
 pub(super) struct Plan {
     pub(super) companies: usize,
     pub(super) calls: usize,
+    /// The calls took place within so many days; 50 where it is not said.
+    pub(super) days: Option<u32>,
     /// Further words for the simulator.
     pub(super) simulator: Vec<&'static str>,
     /// Settings of our programs.
     pub(super) settings: Vec<(&'static str, String)>,
     /// Whether wires that can be bad lie between our programs, PostgreSQL and Gong.
     pub(super) wired: bool,
+    /// The folder with our programs, where they are others than everywhere.
+    pub(super) programs: Option<PathBuf>,
 }
 
 /// The wires of a town.
@@ -64,8 +69,9 @@ impl Town {
     pub(super) fn build(ground: &Ground, plan: &Plan) -> Result<Self, Fault> {
         let companies = plan.companies.max(1).to_string();
         let calls = plan.calls.to_string();
+        let days = plan.days.unwrap_or(50).to_string();
         let mut words =
-            vec!["--companies", &companies, "--calls", &calls, "--days", "50", "--remember", "400000"];
+            vec!["--companies", &companies, "--calls", &calls, "--days", &days, "--remember", "400000"];
         words.extend(plan.simulator.iter());
         let simulator = Simulator::start(ground, &words)?;
         let database = ground.database("prove")?;
@@ -76,7 +82,8 @@ impl Town {
         };
         let settings: Vec<(&str, &str)> =
             settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let app = Arc::new(App::new(ground, &database, &simulator, &settings)?);
+        let programs = plan.programs.as_deref().unwrap_or(&ground.programs);
+        let app = Arc::new(App::of(programs, ground, &database, &simulator, &settings)?);
         let serve = app.serve(&["--no-workers"])?;
         let mut people = Vec::new();
         for number in 0..plan.companies.max(1) {
@@ -94,6 +101,14 @@ impl Town {
             people.push(Person { organization: plain(&organization), visitor });
         }
         Ok(Self { people, serve, app, wires, database, simulator })
+    }
+
+    /// Ends the process that serves and starts one of this installation in its place.
+    pub(super) fn serve_as(&mut self, app: &Arc<App>) -> Result<(), Fault> {
+        self.serve.kill()?;
+        self.app = Arc::clone(app);
+        self.serve = self.app.serve(&["--no-workers"])?;
+        Ok(())
     }
 
     /// Waits until every backfill is over.
