@@ -45,7 +45,7 @@ fn over(town: &Town) -> Result<bool, Fault> {
 
 /// JOB-01: kills at random moments, and what that costs in requests.
 pub(super) fn survives_kills(stage: &Stage, options: &Options, outcome: &mut Outcome) -> Result<(), Fault> {
-    let (calls, kills, longest) = if options.quick { (4_000, 10, 8_000) } else { (20_000, 100, 11_000) };
+    let (calls, kills, longest) = if options.quick { (4_000, 10, 8_000) } else { (20_000, 100, 5_000) };
     let undisturbed = {
         let town = built(stage, &plan(calls, false))?;
         let _herd = Herd::of_workers(&town.app, 1)?;
@@ -58,7 +58,7 @@ pub(super) fn survives_kills(stage: &Stage, options: &Options, outcome: &mut Out
         let mut herd = Herd::of_workers(&town.app, 2)?;
         while herd.kills < kills && !over(&town)? {
             // At any moment, whether something goes on or everybody waits for a lease to end.
-            let end = Instant::now() + chance.millis(2_000, longest);
+            let end = Instant::now() + chance.millis(1_000, longest);
             while Instant::now() < end && !over(&town)? {
                 stop::check()?;
                 std::thread::sleep(Duration::from_millis(50));

@@ -110,7 +110,11 @@ fn ask(town: &mut Town) -> Result<(), Fault> {
             return Err(Fault::new(format!("nobody is asked about what vanished: {states}")));
         }
         stop::sleep(Duration::from_secs(2));
-        town.database.ask(LATER)?;
+        match town.database.ask(LATER) {
+            // The looks by id are at the same calls.
+            Err(fault) if fault.to_string().contains("deadlock") => {}
+            other => drop(other?),
+        }
     }
     Ok(())
 }

@@ -226,7 +226,8 @@ pub(super) fn noisy_neighbour(stage: &Stage, options: &Options, outcome: &mut Ou
         "/api/v1/integrations/gong/backfill",
         Some(&json!({ "days": 60 })),
     )?;
-    stop::sleep(Duration::from_secs(1));
+    let at_it = "select exists (select from gong_transcripts)";
+    town.database.wait_for("the neighbour's first transcripts", at_it, Duration::from_secs(120))?;
     let noisy = round(&mut town, quiet)?;
     let busy = town.database.ask("select bool_or(state = 'running' or finished_at > now() - interval '3 seconds') from gong_runs where kind = 'backfill'")?;
     outcome.injected("calls of the neighbour", calls as u64);
