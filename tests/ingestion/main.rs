@@ -3,6 +3,7 @@
 
 mod doubt;
 mod failures;
+mod gaps;
 mod history;
 mod listing;
 mod outages;

@@ -315,3 +315,30 @@ async fn ten_18_an_erased_organization_leaves_no_row_and_others_keep_all_of_thei
     );
     world.finish().await;
 }
+
+#[tokio::test]
+async fn ten_17_an_erased_person_who_is_recognised_late_loses_her_words_too() {
+    let world = World::start().await;
+    let acme = world.organization("acme").await;
+    world.connect(&acme, Some(30)).await;
+    let at = world.sim.now();
+    let id = world.sim.add_call(acme.company, call().title("Nobody").started(at).no_parties());
+    world.pass(4 * HOUR).await;
+    assert_eq!(&*states(&acme).await[&id], "stored");
+    acme.browser.log_in(&acme.email, stories::PASSWORD).await;
+    let receipt = erased(&world, &acme, json!({ "email": EMAIL })).await;
+    assert_eq!(
+        (&receipt["state"], &receipt["parties"]),
+        (&json!("done"), &json!(0)),
+        "nobody knows that it is her"
+    );
+    assert!(!tables_with(&world, "canarysaid").await.is_empty());
+
+    // Gong learns who took part.
+    world.sim.delete_call(acme.company, &id);
+    world.sim.add_call(acme.company, call().id(&id).started(at));
+    world.pass(4 * HOUR).await;
+    assert_nowhere(&world).await;
+    assert!(!tables_with(&world, "bobsword").await.is_empty());
+    world.finish().await;
+}

@@ -52,3 +52,28 @@ async fn ten_20_content_that_is_older_than_the_retention_time_is_gone_within_a_d
     assert_eq!(held(&acme).await.len(), 2);
     world.finish().await;
 }
+
+#[tokio::test]
+async fn ten_20_what_comes_back_under_a_longer_time_goes_again_under_a_shorter_one() {
+    let world = World::start().await;
+    let acme = world.organization("acme").await;
+    let at = world.sim.now() - time::Duration::days(8);
+    world.sim.add_call(acme.company, NewCall::new().started(at).title("canarytitlex").say(0, "Hello."));
+    world.connect(&acme, Some(60)).await;
+    world.settle().await;
+    let set = async |days: serde_json::Value| {
+        let change = Some(json!({ "retention_days": days }));
+        let answer = acme.api.api(reqwest::Method::PATCH, "/api/v1/privacy", change).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        world.settle().await;
+    };
+    let held = async || !tables_with(&world, "canarytitlex").await.is_empty();
+    set(json!(5)).await;
+    assert!(!held().await, "eight days are more than five");
+    set(json!(null)).await;
+    sweep(&world).await;
+    assert!(held().await, "the sweep sees it again, and it may be held");
+    set(json!(5)).await;
+    assert!(!held().await, "and once more");
+    world.finish().await;
+}

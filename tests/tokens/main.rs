@@ -9,6 +9,7 @@ mod connecting;
 mod crashes;
 mod ending;
 mod refreshing;
+mod returning;
 mod scopes;
 mod sealed;
 mod secrets;

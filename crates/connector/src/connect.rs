@@ -14,6 +14,9 @@ use crate::{
     store::{claims, connections, credentials},
 };
 
+/// For how long a company is left alone that asks to wait and does not say how long.
+const UNTOLD_WAIT: Duration = Duration::from_secs(30);
+
 /// What Gong approved, not yet stored.
 #[derive(Debug)]
 pub struct Approved {
@@ -25,9 +28,18 @@ pub struct Approved {
     pub history: Option<Lookback>,
     base_url: BaseUrl,
     workspaces: Vec<Workspace>,
+    held_until: Option<OffsetDateTime>,
     secrets: Secrets,
     granted: Vec<String>,
     missing: Vec<String>,
+}
+
+/// What Gong told of the company.
+#[derive(Debug, Default)]
+struct Company {
+    workspaces: Vec<Workspace>,
+    /// Until when it asks to be left alone.
+    held_until: Option<OffsetDateTime>,
 }
 
 #[derive(Debug)]
@@ -68,13 +80,14 @@ impl Connector {
         let base_url = self.parts.hosts.check(base_url).map_err(|_| ConnectError::BaseUrlRefused)?;
         let mut missing = missing_scopes(granted.scopes.as_deref());
         let auth = Auth::Bearer(granted.access_token.clone());
-        let workspaces = self.company(&base_url, auth, &mut missing).await?;
+        let Company { workspaces, held_until } = self.company(&base_url, auth, &mut missing).await?;
         Ok(Approved {
             organization,
             user: Some(user),
             history,
             base_url,
             workspaces,
+            held_until,
             granted: granted.scopes.clone().unwrap_or_default(),
             missing,
             secrets: Secrets::Oauth(granted),
@@ -95,7 +108,7 @@ impl Connector {
         let base_url = self.parts.hosts.check(&key.base_url).map_err(|_| ConnectError::BaseUrlRefused)?;
         let auth = Auth::AccessKey { key: key.key.clone(), secret: key.secret.clone() };
         let mut missing = Vec::new();
-        let workspaces = self.company(&base_url, auth, &mut missing).await?;
+        let Company { workspaces, held_until } = self.company(&base_url, auth, &mut missing).await?;
         if workspaces.is_empty() {
             // Without a single good answer nothing proves that this key works.
             return Err(ConnectError::GongUnavailable);
@@ -106,19 +119,20 @@ impl Connector {
             history,
             base_url,
             workspaces,
+            held_until,
             granted: Vec::new(),
             missing,
             secrets: Secrets::AccessKey { key: key.key, secret: key.secret },
         })
     }
 
-    /// Which company this is; empty when Gong does not tell now (it is learned from the first calls then).
+    /// Which company this is; unknown when Gong does not tell now (it is learned from the first calls then).
     async fn company(
         &self,
         base_url: &BaseUrl,
         auth: Auth,
         missing: &mut Vec<String>,
-    ) -> Result<Vec<Workspace>, ConnectError> {
+    ) -> Result<Company, ConnectError> {
         let gate = Arc::new(OpenGate::default());
         let client = gong::Client::new(
             self.parts.http.clone(),
@@ -130,16 +144,21 @@ impl Connector {
         for pause in [Duration::from_secs(1), Duration::ZERO] {
             match client.workspaces().await {
                 Ok(found) => {
-                    return Ok(found
-                        .into_iter()
-                        .map(|w| Workspace { id: w.id, name: w.name.unwrap_or_default() })
-                        .collect());
+                    let named = |w: gong::Workspace| Workspace { id: w.id, name: w.name.unwrap_or_default() };
+                    return Ok(Company {
+                        workspaces: found.into_iter().map(named).collect(),
+                        held_until: None,
+                    });
+                }
+                Err(GongError::RateLimited { retry_after, .. }) => {
+                    let until = self.parts.ambient.now() + retry_after.unwrap_or(UNTOLD_WAIT);
+                    return Ok(Company { held_until: Some(until), ..Company::default() });
                 }
                 Err(GongError::MissingScope { scope, .. }) => {
                     if !missing.contains(&scope) {
                         missing.push(scope);
                     }
-                    return Ok(Vec::new());
+                    return Ok(Company::default());
                 }
                 Err(error @ (GongError::Unauthorized { .. } | GongError::Forbidden { .. })) => {
                     tracing::warn!(code = error.code(), "Gong refused a credential that was just made.");
@@ -151,7 +170,7 @@ impl Connector {
                 }
             }
         }
-        Ok(Vec::new())
+        Ok(Company::default())
     }
 
     /// Stores what Gong approved: connection, claim on the company, sealed credential.
@@ -173,8 +192,9 @@ impl Connector {
             connected_by: approved.user,
             now,
         };
-        connections::upsert_connected(tx, &new).await?;
-        if !claims::claim(tx, stored.connection, &approved.workspaces).await? {
+        // Also those that are known from before: they were given up with the connection.
+        let workspaces = connections::upsert_connected(tx, &new).await?;
+        if !claims::claim(tx, stored.connection, &workspaces).await? {
             return Err(ConnectError::CompanyTaken);
         }
         self.store_secrets(tx, stored.connection, approved, now).await?;
@@ -236,6 +256,11 @@ impl Approved {
     /// The company's workspaces, as far as they are known.
     pub fn workspaces(&self) -> &[Workspace] {
         &self.workspaces
+    }
+
+    /// Until when the company asked to be left alone, while its workspaces were looked up.
+    pub const fn held_until(&self) -> Option<OffsetDateTime> {
+        self.held_until
     }
 }
 

@@ -92,9 +92,6 @@ pub enum ConnectError {
     /// This organization is linked to another Gong company.
     #[error("another Gong company is connected here")]
     OtherCompany,
-    /// Two requests of this organization met.
-    #[error("Gong was connected in the meantime")]
-    AlreadyConnected,
     /// The access key does not work.
     #[error("Gong refused the access key")]
     KeyRefused,
@@ -123,7 +120,6 @@ impl ConnectError {
             Self::BaseUrlRefused => "base_url_refused",
             Self::CompanyTaken => "company_taken",
             Self::OtherCompany => "other_company",
-            Self::AlreadyConnected => "already_connected",
             Self::KeyRefused => "key_refused",
             Self::Connector(error) => error.code(),
         }
@@ -133,7 +129,7 @@ impl ConnectError {
     pub fn status_hint(&self) -> u16 {
         match self {
             Self::UnknownFlow | Self::ExpiredFlow | Self::OtherBrowser { .. } => 403,
-            Self::UsedFlow | Self::CompanyTaken | Self::OtherCompany | Self::AlreadyConnected => 409,
+            Self::UsedFlow | Self::CompanyTaken | Self::OtherCompany => 409,
             Self::MalformedCallback | Self::Refused { .. } => 400,
             Self::KeyRefused | Self::BaseUrlRefused => 422,
             Self::ExchangeRefused(_) | Self::GongUnavailable | Self::BaseUrlMissing => 502,

@@ -42,7 +42,8 @@ impl Escrow {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let probe = folder.join(".writable");
         fs::write(&probe, b"")?;
-        fs::remove_file(&probe)?;
+        // Another process that starts now may have removed it.
+        gone(fs::remove_file(&probe))?;
         Ok(Self { folder: folder.to_owned() })
     }
 
@@ -66,7 +67,7 @@ impl Escrow {
     pub(crate) async fn find(&self, connection: ConnectionId, replaces: i64) -> io::Result<Option<Entry>> {
         let path = self.path(connection, replaces);
         blocking(move || match fs::read(&path) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Ok(bytes) => Ok(read(&path, &bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         })
@@ -76,11 +77,7 @@ impl Escrow {
     /// Forgets an entry.
     pub(crate) async fn remove(&self, connection: ConnectionId, replaces: i64) -> io::Result<()> {
         let path = self.path(connection, replaces);
-        blocking(move || match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        })
-        .await
+        blocking(move || gone(fs::remove_file(&path))).await
     }
 
     /// Every entry that waits.
@@ -91,10 +88,7 @@ impl Escrow {
             for file in fs::read_dir(&folder)? {
                 let path = file?.path();
                 if path.extension().is_some_and(|e| e == "escrow") {
-                    match serde_json::from_slice(&fs::read(&path)?) {
-                        Ok(entry) => entries.push(entry),
-                        Err(_) => tracing::error!(file = %path.display(), "An escrow file cannot be read."),
-                    }
+                    entries.extend(read(&path, &fs::read(&path)?));
                 }
             }
             Ok(entries)
@@ -104,6 +98,23 @@ impl Escrow {
 
     fn path(&self, connection: ConnectionId, replaces: i64) -> PathBuf {
         self.folder.join(format!("{connection}.{replaces}.escrow"))
+    }
+}
+
+/// What a file holds; `None` where it is damaged.
+fn read(path: &Path, bytes: &[u8]) -> Option<Entry> {
+    let entry = serde_json::from_slice(bytes).ok();
+    if entry.is_none() {
+        tracing::error!(file = %path.display(), "An escrow file cannot be read.");
+    }
+    entry
+}
+
+/// A file that is not there is as good as removed.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -138,6 +149,17 @@ mod tests {
         escrow.remove(entry.connection, 7).await.unwrap();
         escrow.remove(entry.connection, 7).await.unwrap();
         assert!(escrow.entries().await.unwrap().is_empty());
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn processes_that_start_together_do_not_stop_each_other() {
+        let folder = folder("together");
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..200).for_each(|_| drop(Escrow::open(&folder).unwrap())));
+            }
+        });
         fs::remove_dir_all(folder).unwrap();
     }
 

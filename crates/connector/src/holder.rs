@@ -158,7 +158,9 @@ impl Hands for Holder<'_> {
         credentials::postpone(&mut tx, place.connection, place.generation, process, retry_at).await?;
         let code = code(why);
         let expired = old.expires_at.is_some_and(|end| end <= now);
-        if expired && now - old.refreshed_at > GIVE_UP_AFTER {
+        // Only Gong's silence counts, not our own.
+        let in_vain = matches!(why, Hindrance::Failed(_)) && now - old.refreshed_at > GIVE_UP_AFTER;
+        if expired && in_vain {
             self.this.require_reconnect(&mut tx, place.connection, reason::REFRESH_EXHAUSTED).await?;
         } else {
             life::note_error(&mut tx, place.connection, code, now).await?;

@@ -6,6 +6,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::{
     Connection, ConnectorError,
+    model::reason,
     store::{claims, connections, credentials, flows},
 };
 
@@ -28,7 +29,7 @@ pub async fn connecting_until(
     tx: &mut Tx,
     now: OffsetDateTime,
 ) -> Result<Option<OffsetDateTime>, ConnectorError> {
-    if live(tx).await.is_ok() {
+    if live_or_none(tx).await?.is_some() {
         return Ok(None);
     }
     flows::open_until(tx, now).await
@@ -55,10 +56,11 @@ pub async fn hold(tx: &mut Tx) -> Result<(), ConnectorError> {
 }
 
 async fn live(tx: &mut Tx) -> Result<Connection, ConnectorError> {
-    connections::newest(tx)
-        .await?
-        .filter(|c| c.status != ConnectionStatus::Disconnected)
-        .ok_or(ConnectorError::NotConnected)
+    live_or_none(tx).await?.ok_or(ConnectorError::NotConnected)
+}
+
+async fn live_or_none(tx: &mut Tx) -> Result<Option<Connection>, ConnectorError> {
+    Ok(connections::newest(tx).await?.filter(|c| c.status != ConnectionStatus::Disconnected))
 }
 
 /// Stops the connection for a reason, until a moment or until somebody resumes it.
@@ -95,6 +97,27 @@ pub async fn pause_working(tx: &mut Tx, reason: &str, now: OffsetDateTime) -> Re
     Ok(works)
 }
 
+/// Stops this very connection for a reason of ours, whatever it stood like; false when it is stopped for it already, or gone.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn stop(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    reason: &str,
+    now: OffsetDateTime,
+) -> Result<bool, ConnectorError> {
+    connections::lock(tx).await?;
+    let Some(before) = live_or_none(tx).await?.filter(|c| c.id == connection) else { return Ok(false) };
+    if before.status == ConnectionStatus::Paused && before.reason.as_deref() == Some(reason) {
+        return Ok(false);
+    }
+    connections::set_status(tx, connection, ConnectionStatus::Paused, Some(reason), None, now).await?;
+    connections::set_error(tx, connection, Some(reason), now).await?;
+    tx.announce("connection").await?;
+    Ok(true)
+}
+
 /// Lets a paused connection go on.
 ///
 /// # Errors
@@ -115,7 +138,7 @@ pub async fn resume(tx: &mut Tx, now: OffsetDateTime) -> Result<Connection, Conn
 /// When the database fails.
 pub async fn end_pause(tx: &mut Tx, now: OffsetDateTime) -> Result<bool, ConnectorError> {
     connections::lock(tx).await?;
-    let Ok(before) = live(tx).await else { return Ok(false) };
+    let Some(before) = live_or_none(tx).await? else { return Ok(false) };
     let over = before.status == ConnectionStatus::Paused && before.paused_until.is_some_and(|end| end <= now);
     if over {
         resume(tx, now).await?;
@@ -131,7 +154,7 @@ pub async fn end_pause(tx: &mut Tx, now: OffsetDateTime) -> Result<bool, Connect
 pub async fn disconnect(tx: &mut Tx, now: OffsetDateTime) -> Result<Option<ConnectionId>, ConnectorError> {
     connections::lock(tx).await?;
     cancel_connecting(tx).await?;
-    let Ok(connection) = live(tx).await else { return Ok(None) };
+    let Some(connection) = live_or_none(tx).await? else { return Ok(None) };
     credentials::delete(tx, connection.id).await?;
     claims::release(tx, connection.id).await?;
     connections::set_error(tx, connection.id, None, now).await?;
@@ -151,7 +174,7 @@ pub(crate) async fn require_reconnect(
     now: OffsetDateTime,
 ) -> Result<bool, ConnectorError> {
     connections::lock(tx).await?;
-    let Ok(before) = live(tx).await else { return Ok(false) };
+    let Some(before) = live_or_none(tx).await? else { return Ok(false) };
     let already =
         before.status == ConnectionStatus::ReconnectRequired && before.reason.as_deref() == Some(reason);
     if before.id != connection || already {
@@ -195,19 +218,43 @@ pub async fn note_outage(
     connections::set_next_try(tx, connection, next_try_at).await
 }
 
-/// Records that things work again.
+/// Records that what went wrong with this code is over; what has gone wrong since stays.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn clear_error(
     tx: &mut Tx,
     connection: ConnectionId,
+    code: &str,
     now: OffsetDateTime,
 ) -> Result<(), ConnectorError> {
-    if connections::set_error(tx, connection, None, now).await? {
+    if connections::end_error(tx, connection, code, now).await? {
         tx.announce("connection").await?;
     }
     Ok(())
+}
+
+/// Records that a new token came, and what it ends: days without one, and a scope that was missing.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn token_came(
+    tx: &mut Tx,
+    before: &Connection,
+    still_missing: &[String],
+    now: OffsetDateTime,
+) -> Result<bool, ConnectorError> {
+    let revived = before.status == ConnectionStatus::ReconnectRequired
+        && before.reason.as_deref() == Some(reason::REFRESH_EXHAUSTED);
+    if revived {
+        connections::set_status(tx, before.id, ConnectionStatus::Connected, None, None, now).await?;
+        clear_error(tx, before.id, reason::REFRESH_EXHAUSTED, now).await?;
+        tx.announce("connection").await?;
+    }
+    if still_missing.is_empty() {
+        clear_error(tx, before.id, "missing_scope", now).await?;
+    }
+    Ok(revived)
 }
 
 /// Records a scope that Gong says we lack; it is left alone for an hour then.

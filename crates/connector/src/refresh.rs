@@ -13,8 +13,9 @@ use oauth::{Granted, OauthError};
 use time::OffsetDateTime;
 
 use crate::{
-    Connector, ConnectorError,
+    Connector, ConnectorError, Event,
     holder::Holder,
+    life,
     model::reason,
     rotation,
     sealing::{Place, missing_scopes},
@@ -56,10 +57,7 @@ impl Connector {
         let credential = credentials::load(&mut tx, connection).await?;
         drop(tx);
         let now = self.parts.ambient.now();
-        let due = credential.filter(|c| {
-            c.kind == "oauth" && c.dead_since.is_none() && c.refresh_due_at.is_some_and(|due| due <= now)
-        });
-        if let Some(credential) = due {
+        if let Some(credential) = credential.filter(|credential| credential.refresh_due(now)) {
             self.refresh(scope, connection, credential.generation, gate).await?;
         }
         Ok(())
@@ -141,19 +139,19 @@ impl Connector {
         let sealed = self.seal_grant(place.next(), granted, kept, now);
         let mut tx = self.parts.db.begin(scope).await?;
         let stored = credentials::advance(&mut tx, place.connection, &sealed.as_new("oauth", now)).await?;
-        let mut misled = false;
-        if stored && let Some(connection) = connections::newest(&mut tx).await? {
-            let offered = granted.api_base_url.as_deref();
-            let checked = offered.map(|url| self.parts.hosts.check(url)).transpose();
-            misled = checked.is_err();
-            let base_url =
-                checked.ok().flatten().map_or(connection.api_base_url, |url| url.as_str().to_owned());
-            if let Some(scopes) = granted.scopes.as_deref() {
-                let missing = missing_scopes(Some(scopes));
-                connections::set_grant(&mut tx, place.connection, &base_url, scopes, &missing).await?;
-            } else {
-                let (granted, missing) = (&connection.granted_scopes, &connection.missing_scopes);
-                connections::set_grant(&mut tx, place.connection, &base_url, granted, missing).await?;
+        let offered = granted.api_base_url.as_deref();
+        let checked = offered.map(|url| self.parts.hosts.check(url)).transpose();
+        let misled = stored && checked.is_err();
+        if stored && let Some(before) = connections::newest(&mut tx).await? {
+            let base_url = checked.ok().flatten();
+            let scopes = granted.scopes.as_deref();
+            let missing = scopes.map(|scopes| missing_scopes(Some(scopes)));
+            let base_url = base_url.as_ref().map(|url| url.as_str());
+            connections::set_grant(&mut tx, place.connection, base_url, scopes, missing.as_deref()).await?;
+            let still_missing = missing.as_deref().unwrap_or(&before.missing_scopes);
+            if life::token_came(&mut tx, &before, still_missing, now).await? {
+                let why = Some(reason::REFRESH_EXHAUSTED);
+                self.parts.witness.saw(&mut tx, before.id, Event::Resumed, why).await?;
             }
         }
         tx.commit().await?;

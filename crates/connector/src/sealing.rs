@@ -71,9 +71,7 @@ impl SealedGrant {
 
 /// The needed scopes that are not among the granted ones; none when Gong did not say what it granted.
 pub(crate) fn missing_scopes(granted: Option<&[String]>) -> Vec<String> {
-    let Some(granted) = granted else { return Vec::new() };
-    let missing = oauth::SCOPES.iter().filter(|needed| !granted.iter().any(|g| g == needed.name));
-    missing.map(|scope| scope.name.to_owned()).collect()
+    granted.map(oauth::missing).unwrap_or_default().into_iter().map(str::to_owned).collect()
 }
 
 impl Connector {

@@ -83,15 +83,15 @@ impl Connector {
     ) -> Result<Session, SessionError> {
         let (connection, credential) = self.read(scope).await?;
         usable(&connection)?;
-        if credential.kind != "oauth" {
-            self.refused(scope, connection.id).await?;
-            return Err(SessionError::ReconnectRequired);
-        }
         if let Some(at) = self.on_trial(&connection, &credential) {
             return Err(SessionError::Later { at });
         }
         if credential.generation > stale.generation {
             return self.open_session(scope, connection, &credential, gate, trace).await;
+        }
+        if credential.kind != "oauth" {
+            self.refused(scope, connection.id).await?;
+            return Err(SessionError::ReconnectRequired);
         }
         match self.refresh(scope, connection.id, credential.generation, gate.clone()).await? {
             Outcome::Replaced => {
@@ -219,11 +219,11 @@ impl Connector {
     ) -> Result<(), ConnectorError> {
         let now = self.parts.ambient.now();
         let mut tx = self.parts.db.begin(&Scope::job(scope.organization())).await?;
-        life::pause(&mut tx, why, None, now).await?;
         // Several jobs may come upon it at once; it is told once.
-        if connections::set_error(&mut tx, connection, Some(why), now).await? {
-            self.parts.witness.saw(&mut tx, connection, Event::Quarantined, Some(why)).await?;
+        if !life::stop(&mut tx, connection, why, now).await? {
+            return Ok(());
         }
+        self.parts.witness.saw(&mut tx, connection, Event::Quarantined, Some(why)).await?;
         tx.commit().await?;
         tracing::error!(security = true, organization.id = %scope.organization(), connection.id = %connection,
             code = why, "The stored state of a connection cannot be trusted; it was stopped.");
@@ -258,7 +258,7 @@ fn auth(credential: &credentials::Credential, secret: SecretString) -> Result<Au
 }
 
 impl credentials::Credential {
-    fn refresh_due(&self, now: OffsetDateTime) -> bool {
+    pub(crate) fn refresh_due(&self, now: OffsetDateTime) -> bool {
         self.kind == "oauth" && self.dead_since.is_none() && self.refresh_due_at.is_some_and(|due| due <= now)
     }
 

@@ -38,13 +38,3 @@ impl DbError {
         }
     }
 }
-
-/// Whether a statement broke a unique constraint.
-pub fn is_unique_violation(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some_and(sqlx::error::DatabaseError::is_unique_violation)
-}
-
-/// Whether a statement broke the unique constraint or index named `constraint`.
-pub fn unique_violation_on(error: &sqlx::Error, constraint: &str) -> bool {
-    error.as_database_error().is_some_and(|e| e.is_unique_violation() && e.constraint() == Some(constraint))
-}

@@ -9,7 +9,7 @@ mod halt;
 mod migrate;
 mod tx;
 
-pub use error::{DbError, is_unique_violation, unique_violation_on};
+pub use error::DbError;
 
 pub use events::{Events, News};
 pub use halt::{Halt, halt, start_traffic, stop_traffic};

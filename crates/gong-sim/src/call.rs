@@ -21,6 +21,7 @@ pub struct NewCall {
     pub(crate) visible_after: Option<OffsetDateTime>,
     pub(crate) transcript_after: Option<OffsetDateTime>,
     pub(crate) never_transcribed: bool,
+    pub(crate) spoilt: bool,
     pub(crate) vanish_at: Option<OffsetDateTime>,
     pub(crate) ai_after: Option<OffsetDateTime>,
     pub(crate) parties: Option<Vec<Party>>,
@@ -93,6 +94,12 @@ impl NewCall {
     /// Never serves a transcript.
     pub fn never_transcribed(mut self) -> Self {
         self.never_transcribed = true;
+        self
+    }
+
+    /// Serves a transcript that is no UTF-8, which spoils the whole answer it stands in.
+    pub fn spoilt(mut self) -> Self {
+        self.spoilt = true;
         self
     }
 
@@ -212,6 +219,7 @@ impl NewCall {
             ai_at: Some(self.ai_after.unwrap_or(visible_at + Duration::hours(1))),
             vanish_at: self.vanish_at,
             deleted: false,
+            spoilt: self.spoilt,
             parties: (!self.no_parties).then_some(parties),
             talk,
             extra: self.extra,

@@ -138,6 +138,8 @@ pub(crate) struct Call {
     pub(crate) ai_at: Option<OffsetDateTime>,
     pub(crate) vanish_at: Option<OffsetDateTime>,
     pub(crate) deleted: bool,
+    /// Its transcript is no UTF-8.
+    pub(crate) spoilt: bool,
     pub(crate) parties: Option<Vec<Party>>,
     pub(crate) talk: Talk,
     pub(crate) extra: Map<String, Value>,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use serde::Deserialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
@@ -113,8 +113,11 @@ fn retry_after(headers: &HeaderMap, now: OffsetDateTime) -> Option<Duration> {
     let wait = match text.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => {
-            let until = OffsetDateTime::parse(text, &Rfc2822).ok()?;
-            Duration::try_from(until - now).unwrap_or(Duration::ZERO)
+            // Against Gong's own clock where it tells it: ours may be wrong.
+            let date = |text: &str| OffsetDateTime::parse(text, &Rfc2822).ok();
+            let theirs = headers.get(DATE).and_then(|text| date(text.to_str().ok()?));
+            let until = date(text)?;
+            Duration::try_from(until - theirs.unwrap_or(now)).unwrap_or(Duration::ZERO)
         }
     };
     Some(wait.min(MOST_WAIT))
@@ -190,6 +193,16 @@ mod tests {
         headers.insert("x-traceid", "abc<script>".parse().unwrap());
         let error = Refusal::read(502, &headers, b"<html>", NOW).into_error();
         assert_eq!((error.code(), error.request_id()), ("gong_server_error", Some("abcscript")));
+    }
+
+    #[test]
+    fn a_wait_until_a_date_goes_by_gongs_clock() {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, "Sat, 21 Nov 2026 05:01:00 GMT".parse().unwrap());
+        headers.insert(DATE, "Sat, 21 Nov 2026 05:00:00 GMT".parse().unwrap());
+        let error = Refusal::read(429, &headers, b"", NOW).into_error();
+        let GongError::RateLimited { retry_after, .. } = error else { panic!("{error:?}") };
+        assert_eq!(retry_after, Some(Duration::from_secs(60)), "our clock is an hour behind");
     }
 
     #[test]

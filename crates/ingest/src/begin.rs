@@ -53,6 +53,18 @@ pub async fn begin(
     Ok(())
 }
 
+/// Keeps everybody from asking the company before this moment, because it said so.
+///
+/// # Errors
+/// When the database fails.
+pub async fn hold_company(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    until: OffsetDateTime,
+) -> Result<(), IngestError> {
+    usage::hold(tx, connection, until, "rate_limited").await
+}
+
 /// Stops or restarts all work for a connection. A backfill that was running goes on when it is active again.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use gong::{Purpose, Transcript, Turn};
+use gong::{GongError, Purpose, Transcript, Turn};
 use kernel::CallId;
 use queue::Lane;
 
@@ -26,13 +26,15 @@ pub(crate) struct Came {
     pub(crate) batch: ledger::Batch,
     /// The calls are looked at again before that is stored.
     confirm: bool,
+    /// Why the answer came to no good end.
+    pub(crate) broken_off: Option<GongError>,
 }
 
 impl Came {
     pub(crate) fn nothing(open: Vec<ledger::Open>, confirm: bool) -> Self {
         let left = open.iter().map(|call| (call.id, "not_transcribed_yet")).collect();
         let open = open.into_iter().map(|call| (call.gong_call_id.clone(), call)).collect();
-        Self { open, left, batch: ledger::Batch::default(), confirm }
+        Self { open, left, batch: ledger::Batch::default(), confirm, broken_off: None }
     }
 
     /// All calls of the batch.
@@ -58,6 +60,11 @@ impl Came {
         batch.sentences.push(i32::try_from(transcript.sentences).unwrap_or(i32::MAX));
         batch.words.push(i32::try_from(transcript.words).unwrap_or(i32::MAX));
         batch.end_ms.push(transcript.end_ms);
+    }
+
+    /// Notes that what did not come cannot be read.
+    pub(crate) fn spoil_all(&mut self) {
+        self.left.values_mut().for_each(|why| *why = "transcript_unreadable");
     }
 
     /// Notes a transcript that could not be read.
@@ -95,7 +102,7 @@ impl Fetch<'_> {
         if came.confirm {
             let asked = came.open.values().filter(|call| batch.calls.contains(&call.id));
             let asked: Vec<_> = asked.map(|call| (call.id, call.gong_call_id.clone())).collect();
-            let public = self.look(&asked, look).await?;
+            let public = self.look(&asked, look, self.task()).await?;
             let unlisted = batch.calls.iter().filter(|id| !public.contains(id));
             came.left.extend(unlisted.map(|id| (*id, "not_listed")));
             retain(&mut batch, |id| public.contains(&id));

@@ -5,17 +5,16 @@
 //! through the same shroud before it is stored.
 
 use db::Tx;
-use gong::{CallFilter, CallPage, Cursor, GongError, Purpose, Turn};
 use kernel::{Ambient, ErasureId};
 use time::{Duration, OffsetDateTime};
 
 use crate::{
-    IngestError, Work,
+    IngestError,
     keep::search_text,
     purge::{progressed_organization, wake_organization},
     rules::task,
     shroud::{self, AddressKind, Shroud, ShroudKey, Taken},
-    store::{erasures as store, ledger, privacy},
+    store::{erasures as store, privacy},
 };
 
 /// Calls in one transaction of the pass over people.
@@ -226,7 +225,7 @@ async fn people_of(
 }
 
 /// Takes the person's words, and mentions of the person, out of a call.
-async fn texts_of(
+pub(crate) async fn texts_of(
     tx: &mut Tx,
     shroud: &Shroud,
     mut call: store::Stored,
@@ -284,63 +283,5 @@ impl Shroud {
     /// A text without the erased people; `None` when none of them is named in it.
     pub fn mask(&self, text: &str) -> Option<String> {
         self.text(text, false).map(|(masked, _)| masked)
-    }
-}
-
-impl Work<'_> {
-    /// Lists calls, and takes erased people out before anybody sees the page.
-    pub(crate) async fn list_calls(
-        &self,
-        filter: &CallFilter,
-        cursor: Option<&Cursor>,
-        purpose: Purpose,
-    ) -> Result<CallPage, GongError> {
-        let turn = self.gong.turn(purpose).await?;
-        self.list_calls_in(turn, filter, cursor).await
-    }
-
-    /// The same in a turn that was waited for before.
-    pub(crate) async fn list_calls_in(
-        &self,
-        turn: Turn,
-        filter: &CallFilter,
-        cursor: Option<&Cursor>,
-    ) -> Result<CallPage, GongError> {
-        let mut page = self.gong.list_calls_in(turn, filter, cursor).await?;
-        let learned = self.shroud.page(&mut page);
-        if learned.iter().any(|mark| !self.shroud.names.contains(mark)) {
-            let names: Vec<Vec<u8>> = learned.iter().map(|mark| mark.to_vec()).collect();
-            let learnt = async {
-                let mut tx = self.begin().await?;
-                store::learn(&mut tx, None, &names).await?;
-                tx.commit().await.map_err(IngestError::from)
-            };
-            if let Err(error) = learnt.await {
-                // The page is without them; only mentions in its transcripts may stay until the next look.
-                tracing::warn!(error = %error, "The names of an erased person could not be noted.");
-            }
-        }
-        Ok(page)
-    }
-
-    /// Takes erased people out of transcripts that are to be stored.
-    pub(crate) async fn veil(&self, tx: &mut Tx, batch: &mut ledger::Batch) -> Result<(), IngestError> {
-        if self.shroud.is_empty() {
-            return Ok(());
-        }
-        let parties = store::parties_of(tx, &batch.calls).await?;
-        for (call, parties) in parties {
-            let Some(at) = batch.calls.iter().position(|id| *id == call) else { continue };
-            let body = batch.bodies.get_mut(at);
-            if let Some((body, (masked, _))) =
-                body.and_then(|body| self.shroud.transcript(body, &parties.0).map(|masked| (body, masked)))
-            {
-                if let Some(words) = batch.words.get_mut(at) {
-                    *words = shroud::words(&masked);
-                }
-                *body = masked;
-            }
-        }
-        Ok(())
     }
 }

@@ -19,6 +19,8 @@ use crate::{
 
 /// Transcripts are written to the database when this many bytes have come, and at the end of a batch.
 const FLUSH_BYTES: usize = 8 * 1024 * 1024;
+/// How long calls wait for a listing to fill their batch.
+const FILL_WITHIN: Duration = Duration::minutes(5);
 
 /// How a slice of fetching ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +46,7 @@ pub struct Fetching {
 /// What Gong answered; what came before is committed.
 pub async fn fetch_transcripts(work: &Work<'_>, purpose: Purpose) -> Result<Fetching, IngestError> {
     let fetch = Fetch { work, purpose };
+    let mut reach = Reach::whole(work.defaults.transcript_batch);
     let began = tokio::time::Instant::now();
     let mut asked = false;
     // While the next batch is asked for, the one before goes into the database; never more than one.
@@ -54,13 +57,17 @@ pub async fn fetch_transcripts(work: &Work<'_>, purpose: Purpose) -> Result<Fetc
             return Ok(Fetching { asked, ended: Fetched::More });
         }
         let on_the_way = came.as_ref().map(Came::ids).unwrap_or_default();
-        match fetch.next_batch(on_the_way).await {
+        match fetch.next_batch(on_the_way, reach.now).await {
             Ok(Batch::Ask { open, confirm }) => {
                 let look = fetch.turn_of_look(came.as_ref()).await?;
                 let (settled, next) = tokio::join!(fetch.settle(came.take(), look), fetch.ask(open, confirm));
                 settled?;
                 came = next?;
                 asked |= came.is_some();
+                match came.as_mut().and_then(|came| came.broken_off.take()) {
+                    Some(why) => fetch.broken_off(came.take(), why, &mut reach).await?,
+                    None => reach.widen(),
+                }
             }
             // What is there to do is known when everything that came is stored.
             Ok(Batch::Idle(_)) if came.is_some() => fetch.settle(came.take(), None).await?,
@@ -106,9 +113,9 @@ impl Fetch<'_> {
     }
 
     /// What to ask for next. A batch that is not full waits for the listing to end, so that requests are not wasted.
-    async fn next_batch(&self, on_the_way: Vec<CallId>) -> Result<Batch, IngestError> {
+    async fn next_batch(&self, on_the_way: Vec<CallId>, most: usize) -> Result<Batch, IngestError> {
         let now = self.work.ambient.now();
-        let most = i64::try_from(self.work.defaults.transcript_batch).unwrap_or(100);
+        let most = i64::try_from(most).unwrap_or(100);
         let mut tx = self.work.begin().await?;
         let Some(schedule) = schedules::load(&mut tx, self.work.connection).await?.filter(|s| s.active)
         else {
@@ -121,8 +128,10 @@ impl Fetch<'_> {
             Some(run) => runs::next_window(&mut tx, run.id).await?.is_some(),
             None => false,
         };
-        if listing && i64::try_from(open.len()).unwrap_or(i64::MAX) < most {
-            return Ok(Batch::Idle(None));
+        let oldest = open.iter().map(|call| call.looked_at).min();
+        let fills = listing && i64::try_from(open.len()).unwrap_or(i64::MAX) < most;
+        if fills && oldest.is_none_or(|oldest| now - oldest < FILL_WITHIN) {
+            return Ok(Batch::Idle(oldest.map(|oldest| oldest + FILL_WITHIN)));
         }
         if open.is_empty() {
             if self.purpose == Purpose::Backfill {
@@ -132,8 +141,7 @@ impl Fetch<'_> {
             tx.commit().await?;
             return Ok(Batch::Idle(next));
         }
-        let oldest = open.iter().map(|call| call.looked_at).min().unwrap_or(now);
-        let confirm = must_look_again(oldest, schedule.private_seen_at.is_some(), now);
+        let confirm = must_look_again(oldest.unwrap_or(now), schedule.private_seen_at.is_some(), now);
         Ok(Batch::Ask { open, confirm })
     }
 
@@ -177,7 +185,10 @@ impl Fetch<'_> {
                 }
                 Err(error) => return Err(IngestError::Gong(error)),
             };
-            self.receive(&mut stream, &mut came).await?;
+            if let Err(why) = self.receive(&mut stream, &mut came).await? {
+                came.broken_off = Some(why);
+                break;
+            }
             match stream.cursor().filter(|next| cursor.as_ref() != Some(*next)).cloned() {
                 Some(next) => cursor = Some(next),
                 None => break,
@@ -196,10 +207,18 @@ impl Fetch<'_> {
         Ok(Some(came))
     }
 
-    /// Reads one answer to its end; stores what it brought whenever that is much.
-    async fn receive(&self, stream: &mut TranscriptStream, came: &mut Came) -> Result<(), IngestError> {
+    /// Reads one answer to its end, or to where it breaks off; stores what it brought whenever that is much.
+    async fn receive(
+        &self,
+        stream: &mut TranscriptStream,
+        came: &mut Came,
+    ) -> Result<Result<(), GongError>, IngestError> {
         while let Some(item) = stream.next().await {
-            match item.map_err(IngestError::Gong)? {
+            let item = match item {
+                Ok(item) => item,
+                Err(why) => return Ok(Err(why)),
+            };
+            match item {
                 TranscriptItem::Ready(transcript) => came.take(transcript),
                 TranscriptItem::Bad { call_id, why } => {
                     metrics::counter!("validation_failures_total").increment(1);
@@ -211,7 +230,59 @@ impl Fetch<'_> {
                 self.store(came, None).await?;
             }
         }
-        Ok(())
+        Ok(Ok(()))
+    }
+
+    /// What an answer brought that broke off is stored. Where something in it cannot be read, fewer calls are asked for until
+    /// the one that spoils it is alone; that one waits then.
+    async fn broken_off(
+        &self,
+        came: Option<Came>,
+        why: GongError,
+        reach: &mut Reach,
+    ) -> Result<(), IngestError> {
+        let Some(mut came) = came else { return Ok(()) };
+        self.store(&mut came, None).await?;
+        if !matches!(why, GongError::Malformed { .. } | GongError::TooLarge { .. }) {
+            return Err(IngestError::Gong(why));
+        }
+        if reach.narrow(came.ids().len()) {
+            let mut tx = self.work.begin().await?;
+            self.count(&mut tx, 0).await?;
+            return Ok(tx.commit().await?);
+        }
+        tracing::warn!(connection.id = %self.work.connection, code = why.code(), "A transcript spoils the answer that it stands in.");
+        came.spoil_all();
+        self.settle(Some(came), None).await?;
+        // Where Gong gave nothing that could be read at all, it is not about this call.
+        if reach.read_well { Ok(()) } else { Err(IngestError::Gong(why)) }
+    }
+}
+
+/// How many calls are asked for at once.
+struct Reach {
+    whole: usize,
+    now: usize,
+    /// The only call that was asked for spoilt its answer.
+    alone: bool,
+    /// An answer was read to its end.
+    read_well: bool,
+}
+
+impl Reach {
+    const fn whole(whole: usize) -> Self {
+        Self { whole, now: whole, alone: false, read_well: false }
+    }
+
+    /// After an answer about so many calls that could not be read; false when one call alone has spoilt two.
+    fn narrow(&mut self, asked: usize) -> bool {
+        self.now = (asked / 2).max(1);
+        let found = asked <= 1 && std::mem::replace(&mut self.alone, asked <= 1);
+        !found
+    }
+
+    fn widen(&mut self) {
+        (self.now, self.alone, self.read_well) = ((self.now * 2).min(self.whole), false, true);
     }
 }
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use db::Tx;
 use gong::{Affiliation, Call, CallPage, Malformed};
-use kernel::{Ambient, CallId, ConnectionId};
+use kernel::{Ambient, CallId};
 use time::OffsetDateTime;
 
 use crate::{
-    IngestError,
+    IngestError, Work,
     calls::Party,
     search::signs,
     store::{calls, schedules},
@@ -82,15 +82,16 @@ pub(crate) struct Kept {
 /// Stores a sorted page: public calls whole, of the others nothing but a tombstone.
 pub(crate) async fn keep(
     tx: &mut Tx,
-    connection: ConnectionId,
+    work: &Work<'_>,
     sorted: &Sorted<'_>,
     lane: i16,
-    ambient: &dyn Ambient,
 ) -> Result<Kept, IngestError> {
-    let now = ambient.now();
-    let rows: Vec<calls::NewCall<'_>> = sorted.public.iter().map(|call| row(call, ambient)).collect();
+    let (connection, now) = (work.connection, work.ambient.now());
+    let rows: Vec<calls::NewCall<'_>> = sorted.public.iter().map(|call| row(call, work.ambient)).collect();
+    let late = work.recognised_late(tx, &rows).await?;
     let hidden_new = calls::bury(tx, connection, &sorted.hidden, now).await?;
     let new = calls::upsert(tx, connection, &rows, lane, now).await?;
+    work.veil_stored(tx, &late).await?;
     if !sorted.hidden.is_empty() {
         schedules::private_seen(tx, connection, now).await?;
         metrics::counter!("soundpost_calls_skipped_private_total").increment(hidden_new.unsigned_abs());

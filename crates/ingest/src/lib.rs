@@ -29,11 +29,14 @@ mod search;
 mod shroud;
 mod store;
 mod transcript;
+mod veil;
 mod walk;
 mod window;
 mod work;
 
-pub use begin::{begin, cancel_backfill, give_up, poll_now, resume_backfill, set_active, start_backfill};
+pub use begin::{
+    begin, cancel_backfill, give_up, hold_company, poll_now, resume_backfill, set_active, start_backfill,
+};
 pub use budget::{BudgetView, CompanyGate, Gates, UsedHour, budget};
 pub use calls::{
     CallCursor, CallDetail, CallPage, CallQuery, CallSummary, Counts, Party, call, calls, counts,

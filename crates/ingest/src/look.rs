@@ -31,7 +31,7 @@ pub async fn confirm(work: &Work<'_>) -> Result<Fetched, IngestError> {
     if unconfirmed.is_empty() {
         return Ok(Fetched::Idle(None));
     }
-    fetch.look(&unconfirmed, None).await?;
+    fetch.look(&unconfirmed, None, task::CONFIRM).await?;
     Ok(Fetched::More)
 }
 
@@ -48,12 +48,14 @@ pub(crate) struct Looked {
     requests: i32,
 }
 
-/// Takes a new look at calls; purges those that are private now, and marks those that are not listed.
+/// Takes a new look at calls; purges those that are private now, and marks those that are not listed. It is progress of the
+/// job that does this task.
 pub(crate) async fn look_at(
     work: &Work<'_>,
     purpose: Purpose,
     came: &[(CallId, String)],
     mut turn: Option<Turn>,
+    task: &'static str,
 ) -> Result<Looked, IngestError> {
     let mut rest: HashMap<&str, CallId> = came.iter().map(|(id, gong_id)| (gong_id.as_str(), *id)).collect();
     let ids: Vec<String> = came.iter().map(|(_, gong_id)| gong_id.clone()).collect();
@@ -82,7 +84,7 @@ pub(crate) async fn look_at(
         let at = work.ambient.now() + SECOND_LOOK_AFTER;
         wake(&mut tx, task::RECHECK, Lane::Upkeep, work.connection, Some(at)).await?;
     }
-    progressed(&mut tx, task::RECHECK, work.connection).await?;
+    progressed(&mut tx, task, work.connection).await?;
     tx.commit().await?;
     Ok(looked)
 }
@@ -101,7 +103,7 @@ async fn take(
     let rules = Rules { floor, workspaces: schedule.selected_workspaces };
     let sorted = keep::sort(page, &rules);
     let lane = i16::from(purpose == Purpose::Backfill);
-    let kept = keep::keep(&mut tx, work.connection, &sorted, lane, work.ambient).await?;
+    let kept = keep::keep(&mut tx, work, &sorted, lane).await?;
     looked.hidden_new += kept.hidden_new;
     looked.public.extend(sorted.public.iter().filter_map(|call| rest.remove(call.id.as_str())));
     for (id, _) in &sorted.hidden {
@@ -122,8 +124,9 @@ impl Fetch<'_> {
         &self,
         came: &[(CallId, String)],
         turn: Option<Turn>,
+        task: &'static str,
     ) -> Result<Vec<CallId>, IngestError> {
-        let looked = look_at(self.work, self.purpose, came, turn).await?;
+        let looked = look_at(self.work, self.purpose, came, turn, task).await?;
         let mut tx = self.work.begin().await?;
         for page in 0..looked.requests {
             self.count(&mut tx, if page == 0 { looked.hidden_new } else { 0 }).await?;

@@ -123,7 +123,7 @@ async fn suspects(work: &Work<'_>) -> Result<Suspects, IngestError> {
         let batch = store::unconfirmed(&mut tx, loss.id, due, 100).await?;
         if !batch.is_empty() {
             drop(tx);
-            look::look_at(work, Purpose::Backfill, &batch, None).await?;
+            look::look_at(work, Purpose::Backfill, &batch, None, task::RECHECK).await?;
             return Ok(Suspects::Looked);
         }
     }
@@ -153,7 +153,8 @@ impl Slow {
         if batch.is_empty() {
             return Ok(false);
         }
-        let missing = look::look_at(work, Purpose::Backfill, &batch, None).await?.missing;
+        let looked = look::look_at(work, Purpose::Backfill, &batch, None, task::RECHECK);
+        let missing = looked.await?.missing;
         self.note(work, i64::try_from(batch.len()).unwrap_or(100), &missing).await?;
         Ok(true)
     }

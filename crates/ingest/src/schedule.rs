@@ -119,10 +119,8 @@ pub async fn change_schedule(
             fix: "must name 1 to 200 workspace ids, or be null for all",
         });
     }
-    let next_poll_at = poll_every_seconds.map(|own| {
-        let every = own.map_or(defaults.poll_every, |s| Duration::from_secs(u64::from(s.unsigned_abs())));
-        next_slot(connection, every, ambient.now())
-    });
+    let next_poll_at =
+        poll_every_seconds.map(|own| next_slot(connection, every_of(own, defaults), ambient.now()));
     let change = schedules::Change {
         poll_every_seconds,
         overlap_seconds,
@@ -165,7 +163,11 @@ pub fn next_slot(connection: ConnectionId, every: Duration, now: OffsetDateTime)
 }
 
 pub(crate) fn every(row: Option<&Row>, defaults: &Defaults) -> Duration {
-    let own = row.and_then(|row| row.poll_every_seconds);
+    every_of(row.and_then(|row| row.poll_every_seconds), defaults)
+}
+
+/// From one poll to the next: a connection's own seconds, or what is usual.
+pub(crate) fn every_of(own: Option<i32>, defaults: &Defaults) -> Duration {
     own.map_or(defaults.poll_every, |s| Duration::from_secs(u64::from(s.unsigned_abs())))
 }
 

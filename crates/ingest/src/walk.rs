@@ -134,7 +134,7 @@ impl Walk {
         };
         let mut tx = work.begin().await?;
         let alive = match &page {
-            Some(page) => self.commit_page(&mut tx, page, work.ambient).await?,
+            Some(page) => self.commit_page(&mut tx, page, work).await?,
             None => self.start_again(&mut tx, work.ambient).await?,
         };
         tx.announce("progress").await?;
@@ -153,7 +153,7 @@ impl Walk {
         &mut self,
         tx: &mut Tx,
         page: &CallPage,
-        ambient: &dyn Ambient,
+        work: &Work<'_>,
     ) -> Result<bool, IngestError> {
         let Some(listing) = self.listing.as_mut() else { return Ok(false) };
         let (window, rows) = (listing.window, page.calls.len() + page.malformed.len());
@@ -165,7 +165,7 @@ impl Walk {
         });
         let first_total = listing.first_total.map(clamp);
         let sorted = keep::sort(page, &self.rules);
-        let kept = keep::keep(tx, self.connection, &sorted, self.lane(), ambient).await?;
+        let kept = keep::keep(tx, work, &sorted, self.lane()).await?;
         let (run, lane) = (&self.run, self.lane());
         let step = runs::Step {
             requests: 1,
@@ -182,7 +182,7 @@ impl Walk {
         }
         self.run.listed = self.run.listed.saturating_add(step.listed);
         self.run.total = self.run.total.or(step.total);
-        self.take(tx, window, &turn, ambient).await?;
+        self.take(tx, window, &turn, work.ambient).await?;
         if turn.then != Then::Split {
             wake_transcripts(tx, self.connection, self.kind).await?;
             progressed(tx, task::of(self.kind), self.connection).await?;
@@ -231,7 +231,8 @@ impl Walk {
 
     async fn listed_all(&self, tx: &mut Tx, ambient: &dyn Ambient) -> Result<(), IngestError> {
         let now = ambient.now();
-        schedules::looked(tx, self.connection, self.kind == RunKind::Sweep, self.run.to_at).await?;
+        let listed = Window { from: self.run.from_at, to: self.run.to_at };
+        schedules::looked(tx, self.connection, self.kind == RunKind::Sweep, listed).await?;
         if self.kind == RunKind::Backfill {
             progress::finish_backfill(tx, self.connection, ambient).await?;
         } else {

@@ -1,4 +1,4 @@
-//! What happens to connections without a person, as lines of the audit log.
+//! What happens to connections without a person, as lines of the audit log; what must not go on is not begun any more.
 //!
 //! Knows which line tells which event. Must never know why it happened.
 
@@ -35,7 +35,12 @@ impl Witness for Chronicle {
             .target(connection)
             .detail(json!({ "reason": reason, "security": event == Event::Quarantined }));
         let written = accounts::audit(tx, entry, &*self.ambient).await;
-        written.map(|_| ()).map_err(|error| ConnectorError::Witness(Box::new(error)))
+        written.map_err(|error| ConnectorError::Witness(Box::new(error)))?;
+        if event == Event::Quarantined {
+            let stopped = ingest::set_active(tx, connection, false, &*self.ambient).await;
+            stopped.map_err(|error| ConnectorError::Witness(Box::new(error)))?;
+        }
+        Ok(())
     }
 }
 

@@ -172,11 +172,7 @@ impl Rooms {
         let shroud = privacy::shroud(self, scope).await?;
         let first = self.deed(errand, deed, &session, &shroud).await;
         if !matches!(first, Err(IngestError::Gong(GongError::Unauthorized { .. }))) {
-            let done = first?;
-            if matches!(deed, Deed::Recheck) {
-                privacy::judge_losses(self, scope, errand.connection).await?;
-            }
-            return self.worked(scope, &session, done).await;
+            return self.worked(errand, deed, &session, first?).await;
         }
         let session = self.connector.session_after_refusal(scope, session, gate, trace).await?;
         match self.deed(errand, deed, &session, &shroud).await {
@@ -187,13 +183,22 @@ impl Rooms {
                 self.connector.refused(scope, errand.connection).await?;
                 Err(Failure::Refused)
             }
-            second => self.worked(scope, &session, second?).await,
+            second => self.worked(errand, deed, &session, second?).await,
         }
     }
 
     /// After work that went well: what was wrong is mended, and an unknown company is learned from its calls.
-    async fn worked(&self, scope: &Scope, session: &Session, done: Done) -> Result<Verdict, Failure> {
-        let connection = session.connection();
+    async fn worked(
+        &self,
+        errand: &Errand<'_>,
+        deed: Deed,
+        session: &Session,
+        done: Done,
+    ) -> Result<Verdict, Failure> {
+        let (scope, connection) = (&errand.scope, session.connection());
+        if matches!(deed, Deed::Recheck) {
+            privacy::judge_losses(self, scope, errand.connection).await?;
+        }
         let regained =
             done.transcripts_came && connection.missing_scopes.iter().any(|s| s == TRANSCRIPT_SCOPE);
         if connection.last_error.is_none() && !connection.workspaces.is_empty() && !regained {
@@ -205,8 +210,8 @@ impl Rooms {
             connector::scope_regained(&mut tx, connection.id, TRANSCRIPT_SCOPE).await?;
         }
         let code = connection.last_error.as_ref().map(|error| error.code.as_str());
-        if code.is_some_and(|code| passes(code) || (regained && code == "missing_scope")) {
-            connector::clear_error(&mut tx, connection.id, now).await?;
+        if let Some(code) = code.filter(|code| passes(code) || (regained && *code == "missing_scope")) {
+            connector::clear_error(&mut tx, connection.id, code, now).await?;
         }
         if connection.workspaces.is_empty() {
             let ids = ingest::workspace_ids(&mut tx, connection.id).await?;

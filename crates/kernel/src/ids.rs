@@ -143,12 +143,16 @@ mod tests {
     fn an_id_survives_its_text_form() {
         let id = OrganizationId::mint(&SystemAmbient);
         assert_eq!(id.to_string().parse(), Ok(id));
-        let json = serde_json_like(&id);
-        assert!(json.starts_with("org_"), "{json}");
     }
 
-    fn serde_json_like(id: &OrganizationId) -> String {
-        id.to_string()
+    #[test]
+    fn an_id_survives_json_as_its_text_form() {
+        let id = OrganizationId::mint(&SystemAmbient);
+        let json = serde_json::to_string(&id).unwrap();
+        assert_eq!(json, format!("\"{id}\""));
+        assert_eq!(serde_json::from_str::<OrganizationId>(&json).unwrap(), id);
+        let user = format!("\"{}\"", UserId::mint(&SystemAmbient));
+        assert!(serde_json::from_str::<OrganizationId>(&user).is_err(), "another kind of id");
     }
 
     #[test]

@@ -19,5 +19,5 @@ pub use client::{Client, Config, TIMEOUT};
 pub use error::{OauthError, RefusedKind, TransientKind};
 pub use granted::{Granted, GrantedError};
 pub use schedule::{JITTER, RefreshRule, refresh_due_at};
-pub use scopes::{OPTIONAL, SCOPES, Scope5, missing};
+pub use scopes::{OPTIONAL, Permission, SCOPES, missing};
 pub use state::State;

@@ -2,7 +2,7 @@
 
 /// One read-only permission and the reason that the admin is shown for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Scope5 {
+pub struct Permission {
     /// Gong's name of the permission.
     pub name: &'static str,
     /// Why we need it, for the connect page.
@@ -10,12 +10,15 @@ pub struct Scope5 {
 }
 
 /// The five permissions that are asked for, in the order in which they are shown.
-pub const SCOPES: [Scope5; 5] = [
-    Scope5 { name: "api:calls:read:basic", reason: "to see whether a call still exists and is still public" },
-    Scope5 { name: "api:calls:read:extensive", reason: "to list calls with their participants" },
-    Scope5 { name: "api:calls:read:transcript", reason: "to read what was said" },
-    Scope5 { name: "api:users:read", reason: "to tell your colleagues from your customers" },
-    Scope5 { name: OPTIONAL, reason: "to know which Gong company this is" },
+pub const SCOPES: [Permission; 5] = [
+    Permission {
+        name: "api:calls:read:basic",
+        reason: "to see whether a call still exists and is still public",
+    },
+    Permission { name: "api:calls:read:extensive", reason: "to list calls with their participants" },
+    Permission { name: "api:calls:read:transcript", reason: "to read what was said" },
+    Permission { name: "api:users:read", reason: "to tell your colleagues from your customers" },
+    Permission { name: OPTIONAL, reason: "to know which Gong company this is" },
 ];
 
 /// The one permission that we can do without: the company is then learned from the first calls.

@@ -62,6 +62,9 @@ pub(crate) async fn store(
     ingest::begin(&mut tx, connection, approved.history, reconnected, &state.defaults, ambient)
         .await
         .map_err(Problem::from)?;
+    if let Some(until) = approved.held_until() {
+        ingest::hold_company(&mut tx, connection, until).await.map_err(Problem::from)?;
+    }
     let workspaces: Vec<&str> = approved.workspaces().iter().map(|w| w.name.as_str()).collect();
     let detail = json!({
         "reconnected": stored.reconnected,

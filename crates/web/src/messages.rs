@@ -123,7 +123,7 @@ mod tests {
             company_linked_elsewhere base_url_refused missing_scope ip_not_allowed gong_unavailable gong_malformed rate_limited \
             daily_budget_spent database_failure flow_unknown flow_expired flow_used flow_other_browser access_denied \
             unauthorized_client invalid_scope server_error temporarily_unavailable invalid_request unsupported_response_type \
-            callback_malformed exchange_refused base_url_missing company_taken other_company already_connected key_refused other";
+            callback_malformed exchange_refused base_url_missing company_taken other_company key_refused other";
         for code in codes.split_whitespace() {
             assert!(explain(code).is_some(), "{code}");
         }

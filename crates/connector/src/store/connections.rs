@@ -116,9 +116,12 @@ pub(crate) struct Upsert<'a> {
     pub(crate) now: OffsetDateTime,
 }
 
-/// Makes the connection, or brings an earlier one back to life.
-pub(crate) async fn upsert_connected(tx: &mut Tx, new: &Upsert<'_>) -> Result<(), ConnectorError> {
-    sqlx::query(
+/// Makes the connection, or brings an earlier one back to life; says which workspaces it has, as far as they are known.
+pub(crate) async fn upsert_connected(
+    tx: &mut Tx,
+    new: &Upsert<'_>,
+) -> Result<Vec<Workspace>, ConnectorError> {
+    let workspaces: Json<Vec<Workspace>> = sqlx::query_scalar(
         "insert into gong_connections as c
             (id, organization_id, status, auth_kind, api_base_url, workspaces, granted_scopes, missing_scopes,
              history_days, connected_at, connected_by, created_at, updated_at)
@@ -129,8 +132,9 @@ pub(crate) async fn upsert_connected(tx: &mut Tx, new: &Upsert<'_>) -> Result<()
             workspaces = case when excluded.workspaces = '[]' then c.workspaces else excluded.workspaces end,
             granted_scopes = excluded.granted_scopes, missing_scopes = excluded.missing_scopes, scope_probe_at = null,
             history_days = coalesce(excluded.history_days, c.history_days), connected_at = excluded.connected_at,
-            connected_by = excluded.connected_by, last_error_code = null, last_error_at = null,
-            updated_at = excluded.updated_at, disconnected_at = null",
+            connected_by = excluded.connected_by, last_error_code = null, last_error_at = null, next_try_at = null,
+            updated_at = excluded.updated_at, disconnected_at = null
+         returning workspaces",
     )
     .bind(new.id)
     .bind(tx.scope().organization())
@@ -142,10 +146,10 @@ pub(crate) async fn upsert_connected(tx: &mut Tx, new: &Upsert<'_>) -> Result<()
     .bind(new.history_days)
     .bind(new.now)
     .bind(new.connected_by)
-    .execute(&mut **tx)
+    .fetch_one(&mut **tx)
     .await
-    .map(|_| ())
-    .map_err(ConnectorError::db("storing the connection"))
+    .map_err(ConnectorError::db("storing the connection"))?;
+    Ok(workspaces.0)
 }
 
 /// Sets the status of a connection that is not disconnected; false when there is none.
@@ -182,7 +186,8 @@ pub(crate) async fn set_error(
     now: OffsetDateTime,
 ) -> Result<bool, ConnectorError> {
     let done = sqlx::query(
-        "update gong_connections set last_error_code = $3, last_error_at = case when $3 is null then null else $4 end, updated_at = $4
+        "update gong_connections set last_error_code = $3, last_error_at = case when $3 is null then null else $4 end,
+            next_try_at = null, updated_at = $4
          where organization_id = $1 and id = $2 and last_error_code is distinct from $3",
     )
     .bind(tx.scope().organization())
@@ -192,6 +197,27 @@ pub(crate) async fn set_error(
     .execute(&mut **tx)
     .await
     .map_err(ConnectorError::db("recording an error of the connection"))?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Ends this very error; false when another one stands by now, or none.
+pub(crate) async fn end_error(
+    tx: &mut Tx,
+    id: ConnectionId,
+    code: &str,
+    now: OffsetDateTime,
+) -> Result<bool, ConnectorError> {
+    let done = sqlx::query(
+        "update gong_connections set last_error_code = null, last_error_at = null, next_try_at = null, updated_at = $4
+         where organization_id = $1 and id = $2 and last_error_code = $3",
+    )
+    .bind(tx.scope().organization())
+    .bind(id)
+    .bind(code)
+    .bind(now)
+    .execute(&mut **tx)
+    .await
+    .map_err(ConnectorError::db("ending an error of the connection"))?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -251,18 +277,18 @@ pub(crate) async fn scope_probe_at(
         .map_err(ConnectorError::db("reading when scopes may be tried again"))
 }
 
-/// Takes over what a refresh told about the address and the scopes.
+/// Takes over what a refresh told about the address and the scopes, where it told of them.
 pub(crate) async fn set_grant(
     tx: &mut Tx,
     id: ConnectionId,
-    api_base_url: &str,
-    granted: &[String],
-    missing: &[String],
+    api_base_url: Option<&str>,
+    granted: Option<&[String]>,
+    missing: Option<&[String]>,
 ) -> Result<(), ConnectorError> {
     sqlx::query(
-        "update gong_connections set api_base_url = $3, granted_scopes = $4, missing_scopes = $5
-         where organization_id = $1 and id = $2
-           and (api_base_url, granted_scopes, missing_scopes) is distinct from ($3, $4, $5)",
+        "update gong_connections set api_base_url = coalesce($3, api_base_url),
+            granted_scopes = coalesce($4, granted_scopes), missing_scopes = coalesce($5, missing_scopes)
+         where organization_id = $1 and id = $2",
     )
     .bind(tx.scope().organization())
     .bind(id)

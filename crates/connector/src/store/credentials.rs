@@ -91,7 +91,7 @@ pub(crate) async fn replace(
     .map_err(ConnectorError::db("storing the credential"))
 }
 
-/// Takes the right to refresh generation `seen`; `None` when another process has it, it is not time, or it is not needed.
+/// Takes the right to refresh generation `seen`; false when another process has it, it is not time, or it is not needed.
 pub(crate) async fn take_lease(
     tx: &mut Tx,
     connection: ConnectionId,

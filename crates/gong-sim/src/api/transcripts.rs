@@ -27,6 +27,9 @@ pub(super) fn list(world: &mut World, query: &Query<'_>) -> Result<Found, Troubl
     for (index, call) in page.rows.iter().enumerate() {
         text.extend_from_slice(if index == 0 { b"{\"callId\":" } else { b"},{\"callId\":" });
         write_text(Some(&call.id), &mut text);
+        if call.spoilt {
+            text.extend_from_slice(b",\"note\":\"\xff\"");
+        }
         text.extend_from_slice(b",\"transcript\":");
         pieces.push(Piece::Ready(std::mem::take(&mut text)));
         pieces.push(Piece::Talk(call.talk.clone()));

@@ -114,7 +114,11 @@ impl Tables {
 
     pub(super) fn listed_all(&mut self, kind: RunKind) {
         if let Some(run) = self.runs.remove(&kind) {
-            self.last_poll = Some(self.last_poll.map_or(run.asked.to, |last| last.max(run.asked.to)));
+            // As `schedules::looked` does.
+            let before = self.last_poll.or(self.history_to).unwrap_or(self.floor).max(self.floor);
+            if run.asked.from <= before {
+                self.last_poll = self.last_poll.max(Some(run.asked.to));
+            }
         }
     }
 

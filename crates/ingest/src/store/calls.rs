@@ -59,8 +59,10 @@ pub(crate) async fn upsert(
              scope = excluded.scope, media = excluded.media, language = excluded.language,
              workspace_id = excluded.workspace_id, primary_user_id = excluded.primary_user_id,
              parties = case when excluded.is_partial and not c.is_partial then c.parties else excluded.parties end,
-             is_partial = excluded.is_partial and c.is_partial, search_text = excluded.search_text,
-             search_signs = excluded.search_signs,
+             is_partial = excluded.is_partial and c.is_partial,
+             search_text = case when excluded.is_partial and not c.is_partial then c.search_text else excluded.search_text end,
+             search_signs = case when excluded.is_partial and not c.is_partial then c.search_signs else excluded.search_signs end,
+             expired_at = null,
              lane = least(c.lane, excluded.lane), looked_at = excluded.looked_at, missing_since = null
          returning (xmax = 0)",
     )

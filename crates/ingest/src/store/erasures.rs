@@ -1,7 +1,7 @@
 //! Table `gong_erasures`, and taking erased people out of stored calls.
 
 use db::Tx;
-use kernel::{CallId, ErasureId};
+use kernel::{CallId, ConnectionId, ErasureId};
 use sqlx::{FromRow, types::Json};
 use time::OffsetDateTime;
 
@@ -174,6 +174,20 @@ pub(crate) async fn calls(
     .map_err(IngestError::db("reading calls to erase somebody from"))
 }
 
+/// One call with its transcript, held until the end of the transaction.
+pub(crate) async fn call(tx: &mut Tx, id: CallId) -> Result<Option<Stored>, IngestError> {
+    sqlx::query_as(
+        "select c.id, c.title, c.parties, c.primary_user_id, t.body
+         from gong_calls c left join gong_transcripts t on t.call_id = c.id
+         where c.organization_id = $1 and c.id = $2 for update of c",
+    )
+    .bind(tx.scope().organization())
+    .bind(id)
+    .fetch_optional(&mut **tx)
+    .await
+    .map_err(IngestError::db("reading a call to erase somebody from"))
+}
+
 /// Writes what is left of a call.
 pub(crate) async fn rewrite(tx: &mut Tx, call: &Stored, search_text: &str) -> Result<(), IngestError> {
     sqlx::query(
@@ -212,12 +226,31 @@ pub(crate) async fn rewrite_transcript(
     .map_err(IngestError::db("erasing somebody from a transcript"))
 }
 
-/// The parties of calls, for transcripts that are to be stored.
+/// The stored parties of calls.
+pub(crate) async fn parties_by_gong_id(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    gong_ids: &[&str],
+) -> Result<Vec<(CallId, String, Json<Vec<Party>>)>, IngestError> {
+    sqlx::query_as(
+        "select id, gong_call_id, parties from gong_calls
+         where organization_id = $1 and connection_id = $2 and gong_call_id = any($3)",
+    )
+    .bind(tx.scope().organization())
+    .bind(connection)
+    .bind(gong_ids)
+    .fetch_all(&mut **tx)
+    .await
+    .map_err(IngestError::db("reading who took part"))
+}
+
+/// The parties of calls, for transcripts that are to be stored; they stay as they are until the end of the transaction.
 pub(crate) async fn parties_of(
     tx: &mut Tx,
     calls: &[CallId],
 ) -> Result<Vec<(CallId, Json<Vec<Party>>)>, IngestError> {
-    sqlx::query_as("select id, parties from gong_calls where organization_id = $1 and id = any($2)")
+    let query = "select id, parties from gong_calls where organization_id = $1 and id = any($2) order by gong_call_id for share";
+    sqlx::query_as(query)
         .bind(tx.scope().organization())
         .bind(calls)
         .fetch_all(&mut **tx)

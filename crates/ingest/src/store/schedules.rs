@@ -5,7 +5,7 @@ use kernel::ConnectionId;
 use sqlx::FromRow;
 use time::OffsetDateTime;
 
-use crate::IngestError;
+use crate::{IngestError, window::Window};
 
 #[derive(FromRow, Debug, Clone)]
 pub(crate) struct Row {
@@ -65,6 +65,24 @@ pub(crate) async fn silence(
     .map_err(IngestError::db("looking whether calls still come"))
 }
 
+/// Notes that Gong is asked for its users now.
+pub(crate) async fn doubt_asked(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    now: OffsetDateTime,
+) -> Result<(), IngestError> {
+    sqlx::query(
+        "update gong_schedules set doubt_asked_at = $3 where organization_id = $1 and connection_id = $2",
+    )
+    .bind(tx.scope().organization())
+    .bind(connection)
+    .bind(now)
+    .execute(&mut **tx)
+    .await
+    .map(|_| ())
+    .map_err(IngestError::db("noting a question"))
+}
+
 /// Notes whether the silence is doubtful: Gong has users, but shows no calls.
 pub(crate) async fn note_doubt(
     tx: &mut Tx,
@@ -73,7 +91,7 @@ pub(crate) async fn note_doubt(
     now: OffsetDateTime,
 ) -> Result<(), IngestError> {
     sqlx::query(
-        "update gong_schedules set doubt_asked_at = $3, doubted_since = case when $4 then coalesce(doubted_since, $3) end
+        "update gong_schedules set doubted_since = case when $4 then coalesce(doubted_since, $3) end
          where organization_id = $1 and connection_id = $2",
     )
     .bind(tx.scope().organization())
@@ -222,23 +240,29 @@ pub(crate) async fn claim_sweep(
     Ok(done.rows_affected() == 1)
 }
 
-/// Records that a run ended well. A backfill up to now counts as a look as well.
+/// Records that a run ended well. A backfill up to now counts as a look as well; a look that began behind the last one
+/// leaves out what lies between them, and the next poll has to list that.
 pub(crate) async fn looked(
     tx: &mut Tx,
     connection: ConnectionId,
     sweep: bool,
-    began_at: OffsetDateTime,
+    listed: Window,
 ) -> Result<(), IngestError> {
     sqlx::query(
         "update gong_schedules set
-            last_poll_at = greatest(last_poll_at, $4),
+            last_poll_at = case when $5 <= greatest(import_floor, coalesce(last_poll_at, (
+                    select r.to_at from gong_runs r
+                    where r.organization_id = $1 and r.connection_id = $2 and r.kind = 'backfill'
+                    order by r.created_at desc limit 1)))
+                then greatest(last_poll_at, $4) else last_poll_at end,
             last_sweep_at = case when $3 then $4 else last_sweep_at end
          where organization_id = $1 and connection_id = $2",
     )
     .bind(tx.scope().organization())
     .bind(connection)
     .bind(sweep)
-    .bind(began_at)
+    .bind(listed.to)
+    .bind(listed.from)
     .execute(&mut **tx)
     .await
     .map(|_| ())

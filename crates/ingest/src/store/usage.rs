@@ -93,7 +93,7 @@ pub(crate) async fn hold(
 ) -> Result<(), IngestError> {
     sqlx::query(
         "insert into gong_budgets as b (connection_id, organization_id, held_until, held_reason)
-         select $1, $2, $3, $4 where exists (select 1 from gong_connections where id = $1)
+         values ($1, $2, $3, $4)
          on conflict (connection_id) do update
             set held_until = greatest(b.held_until, excluded.held_until), held_reason = excluded.held_reason",
     )

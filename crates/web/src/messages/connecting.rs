@@ -141,13 +141,6 @@ pub(super) const MESSAGES: &[Message] = &[
         OPEN,
     ),
     message(
-        "already_connected",
-        "Gong was connected in the meantime",
-        "Somebody else of your organization connected Gong while you were at it. Nothing more has to be done.",
-        Who::Nobody,
-        OPEN,
-    ),
-    message(
         "key_refused",
         "Gong refused the credential",
         "Gong does not accept this access key and secret, or they belong to another API address. Copy all three again from Gong's API settings.",

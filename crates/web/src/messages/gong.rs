@@ -25,7 +25,7 @@ pub(super) const MESSAGES: &[Message] = &[
     message(
         "refresh_exhausted",
         "The access token could not be renewed for days",
-        "Gong's token service did not answer usefully for so long that we stopped asking. Connect again once Gong works.",
+        "Gong's token service has not answered usefully for days. We go on asking, and the connection goes on by itself when it answers; connecting again may be faster.",
         Who::Admin,
         CONNECT,
     ),
