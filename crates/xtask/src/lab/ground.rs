@@ -192,6 +192,7 @@ fn is_away(why: &str) -> bool {
     [
         "closed the connection",
         "starting up",
+        "not yet accepting connections",
         "recovery mode",
         "shutting down",
         "Connection refused",
