@@ -9,6 +9,7 @@ mod floors;
 mod markdown;
 mod migrations;
 mod source;
+mod tables;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -53,9 +54,10 @@ struct Rule {
     check: fn(&Tree) -> Verdict,
 }
 
-const RULES: [Rule; 12] = [
+const RULES: [Rule; 13] = [
     Rule { name: "floors", about_docs: false, check: floors::check },
     Rule { name: "sql in stores", about_docs: false, check: source::sql },
+    Rule { name: "tables of rooms", about_docs: false, check: tables::check },
     Rule { name: "file length", about_docs: false, check: source::length },
     Rule { name: "file header", about_docs: false, check: source::header },
     Rule { name: "no allow", about_docs: false, check: source::allow },
