@@ -25,6 +25,7 @@ const LINES: &[(&str, &str)] = &[
     ("cancelGongBackfill", "gong.backfill_cancelled"),
     ("disconnectGong", "gong.disconnected"),
     ("changePrivacy", "privacy.changed"),
+    ("renameOrganization", "organization.renamed"),
     ("erasePerson", "person.erasure_requested"),
     ("createApiKey", "api_key.created"),
     ("revokeApiKey", "api_key.revoked"),
@@ -40,6 +41,7 @@ const LINES: &[(&str, &str)] = &[
 /// Whose lines have a before and an after.
 const CHANGES: &[&str] = &[
     "gong.settings_changed",
+    "organization.renamed",
     "member.added",
     "member.role_changed",
     "member.removed",
@@ -128,6 +130,7 @@ async fn ten_15_every_operation_that_changes_something_leaves_one_line() {
         walk.go(&us, "startGongBackfill", "", Some(json!({ "days": 5 }))).await;
         walk.go(&us, "cancelGongBackfill", "", None).await;
         walk.go(&us, "changePrivacy", "", Some(json!({ "retention_days": 400 }))).await;
+        walk.go(&us, "renameOrganization", "", Some(json!({ "name": "Acme & Sons" }))).await;
         walk.go(&us, "erasePerson", "", Some(json!({ "email": "nobody@nowhere.example" }))).await;
         let made =
             walk.go(&us, "createApiKey", "", Some(json!({ "name": "k", "role": "viewer" }))).await.json();

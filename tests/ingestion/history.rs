@@ -33,6 +33,17 @@ async fn a_backfill_that_gong_refuses_ends_with_its_reason_and_goes_on_at_a_clic
 
     world.sim.clear_faults();
     let pages = asked(&world, &acme).0;
+    // Whatever was given up and closed since does not hide it.
+    sqlx::query(
+        "insert into dead_letters
+            (job_id, organization_id, lane, kind, subject, key, priority, attempts, max_attempts, code, died_at, state, closed_at)
+         select gen_random_uuid()::text, $1, 'nobody', 'poll', gen_random_uuid(), gen_random_uuid()::text, 0, 3, 3, 'failed',
+            now() + interval '1 second', 'discarded', now() from generate_series(1, 1001)",
+    )
+    .bind(acme.id)
+    .execute(world.db.pool())
+    .await
+    .unwrap();
     let again = acme.browser.form("/settings/integrations/gong/backfill/again", &[]).await;
     assert_eq!(again.status, 303, "{}", again.text);
     world.settle().await;

@@ -232,6 +232,8 @@ async fn privacy(walk: &mut Walk, us: &Browser) {
     walk.go(us, "getPrivacy", "", None, 200).await;
     walk.go(us, "changePrivacy", "", Some(json!({ "retention_days": 400 })), 200).await;
     walk.go(us, "changePrivacy", "", Some(json!({ "retention_days": 0 })), 422).await;
+    walk.go(us, "renameOrganization", "", Some(json!({ "name": "Acme & Sons" })), 200).await;
+    walk.go(us, "renameOrganization", "", Some(json!({ "name": " " })), 422).await;
     walk.go(us, "decideVanishedCalls", "", Some(json!({ "decision": "keep" })), 409).await;
     walk.done.insert("decideVanishedCalls".to_owned());
     let whom = json!({ "email": "nobody@nowhere.example" });

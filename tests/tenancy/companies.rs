@@ -1,6 +1,6 @@
 //! One Gong company, one organization.
 
-use gong_sim::Consent;
+use gong_sim::{Consent, NewCall};
 use reqwest::StatusCode;
 use stories::{Answer, Org, World};
 use url::Url;
@@ -101,5 +101,41 @@ async fn ten_09_a_second_company_is_refused_and_the_first_stays() {
     }
     assert_eq!(world.number("select count(*) from gong_credentials").await, 1);
     assert_eq!(world.number("select count(*) from gong_connections").await, 1);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn uix_01_calls_are_counted_for_the_organization_as_they_are_listed_and_the_panel_for_its_company() {
+    let world = World::start().await;
+    let acme = world.organization("acme").await;
+    let started = world.sim.now() - std::time::Duration::from_secs(86_400);
+    for title in ["First", "Second"] {
+        world.sim.add_call(acme.company, NewCall::new().started(started).title(title).say(0, "Hello."));
+    }
+    world.sim.add_call(acme.company, NewCall::new().started(started).title("Hidden").private(Some(true)));
+    world.connect(&acme, Some(5)).await;
+    world.settle().await;
+    let ended = acme.browser.delete("/api/v1/integrations/gong").await;
+    assert_eq!(ended.status, StatusCode::NO_CONTENT, "{}", ended.text);
+    let other = world.sim.add_company("other");
+    let back = callback(&world, &acme, other).await;
+    assert_eq!(acme.browser.get(back.as_str()).await.status, 303);
+    world.settle().await;
+
+    let page = acme.browser.get("/calls").await.text;
+    assert!(page.contains("First") && page.contains("Second"), "{page}");
+    let count = |tab: &str| {
+        let at = page.find(&format!(">{tab} ")).unwrap_or_else(|| panic!("no tab {tab}: {page}"));
+        let digits = page[at..].chars().skip_while(|c| !c.is_ascii_digit());
+        digits.take_while(char::is_ascii_digit).collect::<String>()
+    };
+    assert_eq!((count("All"), count("Stored"), count("Waiting")), ("2".into(), "2".into(), "0".into()));
+    assert!(page.contains("1 private call was left out"), "{page}");
+    let counts = acme.browser.gong().await["counts"].clone();
+    assert_eq!(
+        (&counts["calls"], &counts["private"]),
+        (&0.into(), &0.into()),
+        "of the new company: {counts}"
+    );
     world.finish().await;
 }

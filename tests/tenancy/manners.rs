@@ -60,6 +60,32 @@ async fn ops_10_a_password_comes_from_standard_input_and_nobody_is_waited_for() 
     world.finish().await;
 }
 
+#[tokio::test]
+async fn ops_10_what_is_not_there_ends_with_three_and_what_is_wrong_with_two() {
+    let world = still_world().await;
+    let acme = world.organization("acme").await;
+    let variables = [("DATABASE_URL", world.database.url.as_str())];
+    let (nowhere, here) = (format!("org_{}", "7".repeat(32)), acme.id.to_string());
+    let add = ["users", "add", "--role", "admin", "--email", "new@acme.example", "--organization"];
+    for (words, code) in [
+        (vec!["organizations", "export", &nowhere], 3),
+        (vec!["organizations", "erase", &nowhere, "--confirm", "acme"], 3),
+        (vec!["organizations", "erase", &here, "--confirm", "not its name"], 2),
+        ([&add[..], &[&nowhere]].concat(), 3),
+        (vec!["users", "reset-password", "--email", "nobody@nowhere.example"], 3),
+        (vec!["users", "add", "--role", "admin", "--email", "nobody", "--organization", &here], 2),
+        (vec!["gong", "status"], 0),
+        (vec!["gong", "stop", "--reason", "a story"], 0),
+        (vec!["gong", "status"], 4),
+        (vec!["gong", "start", "--reason", "a story"], 0),
+    ] {
+        let done = run(&words, &variables);
+        assert_eq!(done.status.code(), Some(code), "{words:?}: {}", text(&done.stderr));
+    }
+    assert_eq!(acme.browser.get("/api/v1/me").await.status, 200, "nothing was erased");
+    world.finish().await;
+}
+
 #[test]
 fn ops_10_wrong_use_and_wrong_configuration_end_with_two_and_list_every_fault() {
     for words in [&["serve", "--nothing"][..], &["nothing"], &[], &["jobs", "dead", "show", "x"]] {

@@ -45,6 +45,7 @@ const MATRIX: &[(&str, &str)] = &[
     ("listErasures", "admin"),
     ("erasePerson", "admin"),
     ("getErasure", "admin"),
+    ("renameOrganization", "owner"),
     ("exportOrganization", "owner"),
     ("eraseOrganization", "owner"),
     ("listDeadLetters", "admin"),

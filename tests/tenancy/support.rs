@@ -63,6 +63,7 @@ impl Operation {
             "changePrivacy" => json!({ "retention_days": 400 }),
             "decideVanishedCalls" => json!({ "decision": "keep" }),
             "erasePerson" => json!({ "email": "nobody@nowhere.example" }),
+            "renameOrganization" => json!({ "name": "made in a story" }),
             // Never the right one.
             "eraseOrganization" => json!({ "name": "not its name" }),
             "retryDeadLetters" => json!({ "kind": "poll" }),

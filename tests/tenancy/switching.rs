@@ -161,3 +161,25 @@ async fn adding_and_removing_members_is_announced() {
     assert_eq!(news.hear().await, "members");
     world.finish().await;
 }
+
+#[tokio::test]
+async fn ten_05_an_owner_gives_the_organization_another_name_and_nobody_else_does() {
+    let world = still_world().await;
+    let acme = world.organization("acme").await;
+    let admin = person(&world, &acme, "admin").await;
+
+    let page = acme.browser.get("/organizations").await.text;
+    assert!(page.contains("action=\"/organizations/name\""), "{page}");
+    let empty = acme.browser.form("/organizations/name", &[("name", "  ")]).await;
+    assert_eq!(empty.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", empty.text);
+    assert!(empty.text.contains("id=\"name-error\""), "{}", empty.text);
+    let done = acme.browser.form("/organizations/name", &[("name", "Acme & Sons")]).await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
+    assert!(acme.browser.get("/organizations").await.text.contains("Acme &#38; Sons"));
+
+    assert!(!admin.browser.get("/organizations").await.text.contains("/organizations/name"));
+    let refused = admin.browser.form("/organizations/name", &[("name", "Mine")]).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.text);
+    assert_eq!(acme.browser.get("/api/v1/me").await.json()["organization"]["name"], "Acme & Sons");
+    world.finish().await;
+}

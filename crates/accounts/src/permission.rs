@@ -13,7 +13,7 @@ pub enum Permission {
     ViewConnection,
     /// Ask for a poll at once.
     PollNow,
-    /// Connect, set up, pause, resume, backfill and disconnect.
+    /// Connect, set up, pause, resume, backfill and disconnect; see, retry and discard dead letters.
     ManageConnection,
     /// See who belongs to the organization.
     ViewMembers,
@@ -59,7 +59,7 @@ pub const MATRIX: [Row; 14] = [
     row(Permission::PollNow, "Look for new calls now", Role::Member),
     row(
         Permission::ManageConnection,
-        "Connect Gong, change its settings, pause, resume, backfill, disconnect",
+        "Connect Gong, change its settings, pause, resume, backfill, disconnect, look after work that was given up",
         Role::Admin,
     ),
     row(Permission::ViewMembers, "See the members", Role::Admin),

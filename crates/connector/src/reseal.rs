@@ -2,7 +2,7 @@
 
 use kernel::{ConnectionId, Scope};
 
-use crate::{Connector, ConnectorError, fleet, sealing::Place, store::credentials};
+use crate::{Connector, ConnectorError, Event, fleet, sealing::Place, store::credentials};
 
 /// What a re-sealing did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -69,6 +69,9 @@ impl Connector {
             refresh.as_deref(),
         )
         .await?;
+        if moved {
+            self.parts.witness.saw(&mut tx, connection, Event::Resealed, None).await?;
+        }
         tx.commit().await?;
         Ok(moved.then_some(true))
     }

@@ -19,6 +19,8 @@ pub enum Event {
     Stopped,
     /// Its pause was over.
     Resumed,
+    /// Its credential was sealed with another key.
+    Resealed,
 }
 
 /// Keeps what happens to connections by themselves, in the transaction in which it happens: either both last or none.

@@ -62,8 +62,22 @@ impl Counts {
 /// # Errors
 /// When the database fails.
 pub async fn counts(tx: &mut Tx, connection: ConnectionId) -> Result<Counts, IngestError> {
-    let mut counts = Counts { private: views::hidden(tx, connection).await?, ..Counts::default() };
-    for (state, calls) in views::counts(tx, connection).await? {
+    let private = views::hidden(tx, connection).await?;
+    tally(private, views::counts(tx, connection).await?)
+}
+
+/// How many calls of the organization stand where, whichever connection brought them: what [`calls`] lists.
+///
+/// # Errors
+/// When the database fails.
+pub async fn counts_of_all(tx: &mut Tx) -> Result<Counts, IngestError> {
+    let private = views::hidden_of_all(tx).await?;
+    tally(private, views::counts_of_all(tx).await?)
+}
+
+fn tally(private: i64, states: Vec<(String, i64)>) -> Result<Counts, IngestError> {
+    let mut counts = Counts { private, ..Counts::default() };
+    for (state, calls) in states {
         match state.parse().map_err(|_| IngestError::Damaged { what: "transcript state" })? {
             TranscriptState::Wanted => counts.wanted = calls,
             TranscriptState::Waiting => counts.waiting = calls,

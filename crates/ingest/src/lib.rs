@@ -40,7 +40,7 @@ pub use begin::{
 pub use budget::{BudgetView, CompanyGate, Gates, UsedHour, budget};
 pub use calls::{
     CallCursor, CallDetail, CallPage, CallQuery, CallSummary, Counts, Party, call, calls, counts,
-    workspace_ids,
+    counts_of_all, workspace_ids,
 };
 pub use doubt::doubt;
 pub use erase::{

@@ -50,5 +50,6 @@ const fn action(event: Event) -> Action {
         Event::Quarantined => actions::GONG_QUARANTINED,
         Event::Stopped => actions::GONG_PAUSED,
         Event::Resumed => actions::GONG_RESUMED,
+        Event::Resealed => actions::CREDENTIALS_RESEALED,
     }
 }

@@ -62,7 +62,7 @@ pub(crate) enum Traffic {
         #[arg(long)]
         reason: String,
     },
-    /// Say whether traffic is stopped; exit code 1 when it is.
+    /// Say whether traffic is stopped; exit code 4 when it is.
     Status {
         /// Print JSON.
         #[arg(long)]

@@ -6,7 +6,7 @@ use crate::{exit::Exit, variables::Variables};
 
 /// Starts logging. `RUST_LOG` chooses what, `SOUNDPOST_LOG_FORMAT` (`json` or `text`) how.
 pub(crate) fn start() -> Result<(), Exit> {
-    let mut variables = Variables::of(std::env::vars());
+    let mut variables = Variables::here();
     let json = variables.read(
         "SOUNDPOST_LOG_FORMAT",
         true,

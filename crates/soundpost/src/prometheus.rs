@@ -1,5 +1,6 @@
 //! Metrics: one recorder for the process, rendered on request.
 
+use ingest::task;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use crate::exit::{Doing, Exit};
@@ -17,7 +18,44 @@ pub(crate) fn start() -> Result<PrometheusHandle, Exit> {
     Ok(handle)
 }
 
-/// Every metric is there from the beginning, so that a rate over it is never missing.
+/// Labels that an alert counts: they are there from the beginning, because the first event of a series that is born with it
+/// is no increase.
+const KNOWN: [(&str, &str, &[&str]); 3] = [
+    (
+        "soundpost_security_events_total",
+        "event",
+        &[
+            "cross_site_request",
+            "flow_unknown",
+            "flow_expired",
+            "flow_used",
+            "flow_other_browser",
+            "base_url_refused",
+            "credential_misplaced",
+            "credential_flood",
+            "credentials_in_bulk",
+        ],
+    ),
+    ("soundpost_token_refreshes_total", "result", &["rotated", "replayed", "postponed", "refused"]),
+    ("soundpost_worker_restarts_total", "lane", &["fresh", "bulk", "upkeep"]),
+];
+
+/// The kinds of jobs, whose verdicts are counted.
+const KINDS: [&str; 11] = [
+    task::POLL,
+    task::SWEEP,
+    task::TRANSCRIPTS,
+    task::BACKFILL,
+    task::BACKFILL_TRANSCRIPTS,
+    task::CONFIRM,
+    task::RECHECK,
+    task::PURGE,
+    task::ERASE,
+    task::RETENTION,
+    jobs::REFRESH,
+];
+
+/// Says what each metric is. Counters that an alert watches begin with zero; the others come with their first event.
 fn describe() {
     metrics::describe_counter!("gong_api_calls_total", "Requests to Gong's API by endpoint and status.");
     metrics::describe_counter!("api_rate_limit_hits_total", "Answers of Gong that asked us to wait.");
@@ -37,6 +75,10 @@ fn describe() {
     );
     metrics::describe_counter!("soundpost_transcripts_stored_total", "Transcripts stored.");
     metrics::describe_counter!("soundpost_token_refreshes_total", "Token refreshes by result.");
+    metrics::describe_counter!(
+        "soundpost_worker_restarts_total",
+        "Workers that broke and were replaced, by lane."
+    );
     metrics::describe_counter!(
         "soundpost_security_events_total",
         "Events that point at an attack or at tampering."
@@ -69,8 +111,38 @@ fn describe() {
     ] {
         metrics::counter!(name).absolute(0);
     }
+    for (name, label, values) in KNOWN {
+        for &value in values {
+            metrics::counter!(name, label => value).absolute(0);
+        }
+    }
+    for kind in KINDS {
+        metrics::counter!("soundpost_jobs_total", "kind" => kind, "verdict" => "dead").absolute(0);
+    }
     metrics::gauge!("active_background_tasks").set(0.0);
     for target in ["gong_api", "gong_token"] {
         metrics::gauge!("soundpost_circuit_state", "target" => target).set(0.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ops_05_what_an_alert_counts_is_there_before_the_first_event() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let page = recorder.handle();
+        metrics::with_local_recorder(&recorder, describe);
+        let page = page.render();
+        for line in [
+            r#"soundpost_security_events_total{event="flow_other_browser"} 0"#,
+            r#"soundpost_jobs_total{kind="poll",verdict="dead"} 0"#,
+            r#"soundpost_jobs_total{kind="refresh",verdict="dead"} 0"#,
+            r#"soundpost_token_refreshes_total{result="refused"} 0"#,
+            r#"soundpost_worker_restarts_total{lane="bulk"} 0"#,
+        ] {
+            assert!(page.lines().any(|l| l == line), "{line} is missing in\n{page}");
+        }
     }
 }

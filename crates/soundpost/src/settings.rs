@@ -40,7 +40,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// Only the address of the database, for commands that need nothing else.
 pub(crate) fn database_url() -> Result<SecretString, Exit> {
-    let mut variables = Variables::of(std::env::vars());
+    let mut variables = Variables::here();
     let url = variables.secret("DATABASE_URL", "for instance postgres://user:password@localhost/soundpost");
     match url {
         Some(url) if variables.faults.is_empty() => Ok(url),
@@ -50,14 +50,14 @@ pub(crate) fn database_url() -> Result<SecretString, Exit> {
 
 /// Only the sealing keys.
 pub(crate) fn keys() -> Result<KeyRing, Exit> {
-    let mut variables = Variables::of(std::env::vars());
+    let mut variables = Variables::here();
     let keys = read_keys(&mut variables);
     keys.ok_or_else(|| Exit::misuse(variables.faults))
 }
 
 /// The whole configuration from this process's environment.
 pub(crate) fn read() -> Result<Settings, Exit> {
-    let mut variables = Variables::of(std::env::vars());
+    let mut variables = Variables::here();
     match from(&mut variables) {
         Some(settings) if variables.faults.is_empty() => Ok(settings),
         _ => Err(Exit::misuse(variables.faults)),
@@ -66,7 +66,7 @@ pub(crate) fn read() -> Result<Settings, Exit> {
 
 /// What is wrong with this process's environment; nothing when it is complete.
 pub(crate) fn faults() -> Vec<String> {
-    let mut variables = Variables::of(std::env::vars());
+    let mut variables = Variables::here();
     from(&mut variables);
     variables.faults
 }

@@ -1,6 +1,6 @@
 //! Environment variables: read once, secrets also from files, every fault collected.
 
-use std::{collections::BTreeMap, fs, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, ffi::OsString, fs, str::FromStr, time::Duration};
 
 use kernel::SecretString;
 
@@ -52,6 +52,33 @@ impl Variables {
                 this.read_file(plain, &value);
             } else if name.starts_with("SOUNDPOST_") {
                 this.faults.push(format!("{name} is not a variable of Soundpost; see .env.example"));
+            }
+        }
+        this
+    }
+
+    /// The variables of this process.
+    pub(crate) fn here() -> Self {
+        Self::of_system(std::env::vars_os())
+    }
+
+    /// As [`Variables::of`]. Text that is not UTF-8 is a fault in a variable of ours, and nothing to us in others.
+    fn of_system(all: impl Iterator<Item = (OsString, OsString)>) -> Self {
+        let mut unreadable = Vec::new();
+        let mut this = Self::of(all.filter_map(|(name, value)| {
+            let name = name.into_string().ok()?;
+            match value.into_string() {
+                Ok(value) => Some((name, value)),
+                Err(_) => {
+                    unreadable.push(name);
+                    None
+                }
+            }
+        }));
+        for name in unreadable {
+            let plain = name.strip_suffix("_FILE").unwrap_or(&name);
+            if KNOWN.contains(&plain) || name.starts_with("SOUNDPOST_") {
+                this.faults.push(format!("{name} must be text in UTF-8"));
             }
         }
         this
@@ -157,6 +184,22 @@ mod tests {
         let variables = of(&[("SOUNDPOST_LISTN", "x"), ("PATH", "/bin"), ("GONG_CLIENT_ID", "a")]);
         assert_eq!(variables.faults.len(), 1);
         assert!(variables.faults[0].contains("SOUNDPOST_LISTN"));
+    }
+
+    #[test]
+    fn what_is_not_utf_8_is_a_fault_in_ours_and_nothing_in_others() {
+        use std::os::unix::ffi::OsStringExt;
+        let odd = || OsString::from_vec(vec![b'a', 0xff]);
+        let all = [
+            ("PATH".into(), odd()),
+            (odd(), "x".into()),
+            ("GONG_CLIENT_ID".into(), odd()),
+            ("GONG_CLIENT_SECRET_FILE".into(), odd()),
+            ("SOUNDPOST_LISTEN".into(), "127.0.0.1:1".into()),
+        ];
+        let variables = Variables::of_system(all.into_iter());
+        assert_eq!(variables.faults.len(), 2, "{:?}", variables.faults);
+        assert_eq!(variables.text("SOUNDPOST_LISTEN"), Some("127.0.0.1:1"));
     }
 
     #[test]

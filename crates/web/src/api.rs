@@ -11,6 +11,7 @@ mod gong;
 mod gong_settings;
 mod me;
 mod members;
+mod organization;
 mod paging;
 mod privacy;
 mod session;
@@ -51,6 +52,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(privacy::erasures, privacy::erase))
         .routes(routes!(privacy::erasure))
         .routes(routes!(privacy::erase_organization))
+        .routes(routes!(organization::rename))
         .routes(routes!(privacy::export))
         .routes(routes!(dead_letters::list))
         .routes(routes!(dead_letters::count))

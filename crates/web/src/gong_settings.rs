@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    Problem,
+    Problem, actor,
     conditional::{IfMatch, Version},
 };
 
@@ -60,7 +60,7 @@ impl GongSettings {
         let Err(problem) = change.check(&self.version()) else { return Ok(()) };
         let detail = match last_change(tx, connection).await? {
             Some(line) => {
-                let who = name(&line);
+                let who = actor::who(&line);
                 format!(
                     "{who} changed the settings meanwhile, so nothing was done. Look at them as they are now, then decide."
                 )
@@ -85,14 +85,4 @@ pub(crate) async fn last_change(tx: &mut Tx, connection: &Connection) -> Result<
         }
     }
     Ok(newest)
-}
-
-/// Who wrote a line, in words.
-pub(crate) fn name(line: &AuditLine) -> String {
-    match (line.actor_kind.as_str(), &line.actor_label) {
-        ("user", Some(email)) => email.clone(),
-        ("api_key", Some(prefix)) => format!("The API key {prefix}…"),
-        ("job", _) => "Soundpost".to_owned(),
-        _ => "Somebody".to_owned(),
-    }
 }

@@ -2,6 +2,8 @@
 
 mod read;
 
+pub(crate) use read::{Known, host, workspace_names};
+
 use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -47,7 +49,7 @@ pub(crate) struct GongView {
     pub(crate) poll: Poll,
     /// The newest backfill.
     pub(crate) backfill: Option<Backfill>,
-    /// How many calls stand where.
+    /// How many calls of this connection stand where.
     pub(crate) counts: CallCounts,
     /// The API budget of the Gong company.
     pub(crate) budget: Budget,

@@ -27,7 +27,14 @@ const WORKERS_GONE: Duration = Duration::from_secs(120);
 
 /// The last report, shared so that many who ask cost one look.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Health(Arc<Mutex<Option<(Instant, Report)>>>);
+pub(crate) struct Health(Arc<Mutex<Seen>>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    last: Option<(Instant, Report)>,
+    /// The missing keys that were told of.
+    missing_keys: Vec<String>,
+}
 
 /// How one dependency stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -123,8 +130,8 @@ async fn health(State(state): State<AppState>) -> Response {
 
 /// The report, at most two seconds old. Who asks while one is being made waits for that one.
 async fn report(state: &AppState) -> Report {
-    let mut last = state.health.0.lock().await;
-    if let Some((at, report)) = last.as_ref()
+    let mut health = state.health.0.lock().await;
+    if let Some((at, report)) = health.last.as_ref()
         && at.elapsed() < KEPT
     {
         return report.clone();
@@ -138,8 +145,11 @@ async fn report(state: &AppState) -> Report {
     );
     let keys = Check::of(unknown_keys.as_ref().is_some_and(Vec::is_empty));
     let mut report = Report::of(database, migrations, keys, heartbeat, gong);
+    if let Some(unknown) = &unknown_keys {
+        tell_of_keys(&mut health.missing_keys, unknown);
+    }
     report.unknown_keys = unknown_keys.unwrap_or_default();
-    *last = Some((Instant::now(), report.clone()));
+    health.last = Some((Instant::now(), report.clone()));
     report
 }
 
@@ -159,13 +169,23 @@ async fn unknown_keys(state: &AppState) -> Option<Vec<String>> {
     let used = connector::fleet::credentials_per_key(&mut fleet).await.ok()?;
     let known = state.connector.key_ids();
     let unknown: Vec<String> = used.into_iter().map(|(id, _)| id).filter(|id| !known.contains(id)).collect();
-    if !unknown.is_empty() {
+    Some(unknown)
+}
+
+/// Tells of keys that are missing, once for each time that it changes which; a look that could not tell changes nothing.
+fn tell_of_keys(known: &mut Vec<String>, now: &[String]) {
+    if known == now {
+        return;
+    }
+    if now.is_empty() {
+        tracing::info!("All keys that credentials are sealed with are back.");
+    } else {
         tracing::error!(
-            key.ids = unknown.join(", "),
+            key.ids = now.join(", "),
             "Credentials are sealed with keys that SOUNDPOST_KEYS does not hold; not ready until they are back."
         );
     }
-    Some(unknown)
+    now.clone_into(known);
 }
 
 /// Whether somebody listens at Gong's address.
@@ -204,6 +224,15 @@ mod tests {
         fields.sort();
         assert_eq!(fields, ["database", "gong", "keys", "migrations", "status", "workers"]);
         assert_eq!(json["workers"], serde_json::json!({"status": "ok", "heartbeat_age_seconds": 3}));
+    }
+
+    #[test]
+    fn a_missing_key_is_told_once_and_again_when_it_changes() {
+        let mut known = Vec::new();
+        for now in [vec![], vec!["a".to_owned()], vec!["a".to_owned(), "b".to_owned()], vec![]] {
+            tell_of_keys(&mut known, &now);
+            assert_eq!(known, now);
+        }
     }
 
     #[tokio::test]

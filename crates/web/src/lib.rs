@@ -2,6 +2,8 @@
 //!
 //! Reads requests, asks rooms, words answers. Must never hold SQL, nor know `jobs`, tokens or how Gong is spoken to.
 
+mod access_key;
+mod actor;
 mod api;
 pub mod auth;
 mod body;
@@ -22,6 +24,7 @@ mod metrics_http;
 mod observe;
 mod once;
 mod openapi;
+mod organization;
 mod origin;
 mod pages;
 mod preflight;
@@ -31,6 +34,7 @@ mod quota;
 mod refusals;
 mod render;
 mod router;
+mod sentence;
 mod server;
 mod sse;
 mod state;

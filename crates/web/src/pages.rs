@@ -44,6 +44,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/logout", post(enter::log_out))
         .route("/password", get(enter::password_form).post(enter::change_password))
         .route("/organizations", get(organizations::list).post(organizations::switch))
+        .route("/organizations/name", post(organizations::rename))
         .route("/organizations/leave", get(organizations::ask_leave).post(organizations::leave))
         .route("/theme", post(enter::theme))
         .route("/calls", get(calls::list))

@@ -107,7 +107,7 @@ pub(crate) async fn erase_person(
 /// Who asks, as the receipt says it.
 async fn asker(tx: &mut Tx, caller: &Caller) -> Result<String, Problem> {
     Ok(match caller.scope.actor() {
-        Actor::User(user, _) => match accounts::member_email(tx, user).await? {
+        Actor::User(user, _) => match accounts::address_of(tx, user).await? {
             Some(email) => email,
             None => user.to_string(),
         },

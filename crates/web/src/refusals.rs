@@ -6,7 +6,7 @@ use http::StatusCode;
 use ingest::IngestError;
 use queue::QueueError;
 
-use crate::{Problem, messages};
+use crate::{Problem, messages, sentence::sentence};
 
 impl From<AccountsError> for Problem {
     fn from(error: AccountsError) -> Self {
@@ -103,13 +103,6 @@ impl From<QueueError> for Problem {
 /// The cause in plain words.
 fn explained(code: &str) -> String {
     messages::explain(code).map_or_else(|| "Gong could not be connected.".to_owned(), |m| m.cause.to_owned())
-}
-
-/// An error's text as a sentence.
-fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", chars.as_str())
 }
 
 #[cfg(test)]

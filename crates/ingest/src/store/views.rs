@@ -185,6 +185,30 @@ pub(crate) async fn counts(tx: &mut Tx, connection: ConnectionId) -> Result<Vec<
     .map_err(IngestError::db("counting calls"))
 }
 
+/// As [`counts`], over all connections.
+pub(crate) async fn counts_of_all(tx: &mut Tx) -> Result<Vec<(String, i64)>, IngestError> {
+    sqlx::query_as(
+        "select transcript_state, sum(calls)::bigint from gong_call_counts
+         where organization_id = $1 group by transcript_state",
+    )
+    .bind(tx.scope().organization())
+    .fetch_all(&mut **tx)
+    .await
+    .map_err(IngestError::db("counting all calls"))
+}
+
+/// As [`hidden`], over all connections.
+pub(crate) async fn hidden_of_all(tx: &mut Tx) -> Result<i64, IngestError> {
+    sqlx::query_scalar(
+        "select count(*) from gong_schedules s join gong_tombstones t on t.connection_id = s.connection_id
+         where s.organization_id = $1 and t.reason in ('private', 'privacy_unknown')",
+    )
+    .bind(tx.scope().organization())
+    .fetch_one(&mut **tx)
+    .await
+    .map_err(IngestError::db("counting all private calls"))
+}
+
 /// Calls that were left out because they are private or not known to be public.
 pub(crate) async fn hidden(tx: &mut Tx, connection: ConnectionId) -> Result<i64, IngestError> {
     sqlx::query_scalar(

@@ -45,10 +45,10 @@ pub(crate) async fn run(workers: bool) -> Result<(), Exit> {
         work::start(&house, &settings, &stop, &mut tasks);
     }
     tracing::info!(address = %address, public.url = %settings.public_url, workers, "Serving.");
-    work::until_stopped(&stop, &mut tasks).await;
+    let ended = work::until_stopped(&stop, &mut tasks).await;
     house.connector.drain().await;
     tracing::info!("Stopped.");
-    Ok(())
+    ended
 }
 
 /// How many connections can be held: what the operating system lets us open, less what everything else needs.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use jobs::{Rooms, runtime};
 use tokio::{
     signal::unix::{SignalKind, signal},
-    task::JoinSet,
+    task::{JoinError, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -27,10 +27,10 @@ pub(crate) async fn run() -> Result<(), Exit> {
     tasks.spawn(gauges::show(house.db.clone(), house.ambient.clone(), stop.clone()));
     start(&house, &settings, &stop, &mut tasks);
     tracing::info!("Working on jobs.");
-    until_stopped(&stop, &mut tasks).await;
+    let ended = until_stopped(&stop, &mut tasks).await;
     house.connector.drain().await;
     tracing::info!("Stopped.");
-    Ok(())
+    ended
 }
 
 /// Starts workers and schedules. Answers that a crash left in escrow are stored first.
@@ -47,20 +47,26 @@ pub(crate) fn start(
         defaults: settings.defaults.clone(),
         ambient: house.ambient.clone(),
     };
-    let workers = settings.workers.clone();
-    let stop = stop.clone();
+    let replayed = CancellationToken::new();
+    let (begin, end) = (replayed.clone(), stop.clone());
+    let schedules = jobs::schedule::run(rooms.clone(), stop.clone());
+    tasks.spawn(async move {
+        tokio::select! {
+            () = end.cancelled() => {}
+            () = begin.cancelled() => schedules.await,
+        }
+    });
+    let (workers, stop) = (settings.workers.clone(), stop.clone());
     tasks.spawn(async move {
         if !replay_escrow(&rooms, &stop).await {
             return;
         }
-        let schedules = tokio::spawn(jobs::schedule::run(rooms.clone(), stop.clone()));
+        replayed.cancel();
         let pool = rooms.db.pool().clone();
         let ambient = rooms.ambient.clone();
-        if let Err(error) = runtime::run(pool, Arc::new(rooms), workers, ambient, stop.clone()).await {
+        if let Err(error) = runtime::run(pool, Arc::new(rooms), workers, ambient, stop).await {
             tracing::error!(error = &error as &dyn std::error::Error, "The workers ended.");
-            stop.cancel();
         }
-        schedules.await.ok();
     });
 }
 
@@ -87,31 +93,81 @@ async fn replay_escrow(rooms: &Rooms, stop: &CancellationToken) -> bool {
     }
 }
 
-/// Waits for SIGTERM or SIGINT (or for `stop`), then for the tasks to end; at most 30 seconds.
-pub(crate) async fn until_stopped(stop: &CancellationToken, tasks: &mut JoinSet<()>) {
-    if let Err(exit) = wait_for_signal(stop).await {
-        exit.report();
-    }
+/// Waits for SIGTERM or SIGINT, or until one of the tasks ends by itself, which none should; then for all of them to end,
+/// at most 28 seconds. An error when it was not a signal that ended us, so that whoever watches us starts us again.
+pub(crate) async fn until_stopped(stop: &CancellationToken, tasks: &mut JoinSet<()>) -> Result<(), Exit> {
+    let ended = tokio::select! {
+        signal = wait_for_signal() => signal,
+        () = stop.cancelled() => Err(Exit::broken()),
+        ended = tasks.join_next() => {
+            ended.into_iter().for_each(note);
+            tracing::error!("A part of this process ended, so all of it stops.");
+            Err(Exit::broken())
+        }
+    };
     stop.cancel();
     let drained = tokio::time::timeout(Duration::from_secs(28), async {
         while let Some(ended) = tasks.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(error = %error, "A task did not end well.");
-            }
+            note(ended);
         }
     });
     if drained.await.is_err() {
         tracing::error!("Not everything ended in time; what was left is taken over by other processes.");
     }
+    ended
 }
 
-async fn wait_for_signal(stop: &CancellationToken) -> Result<(), Exit> {
+fn note(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(error = %error, "A task did not end well.");
+    }
+}
+
+async fn wait_for_signal() -> Result<(), Exit> {
     let mut terminate = signal(SignalKind::terminate()).doing("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).doing("listening for SIGINT")?;
     tokio::select! {
         _ = terminate.recv() => tracing::info!("SIGTERM: stopping."),
         _ = interrupt.recv() => tracing::info!("SIGINT: stopping."),
-        () = stop.cancelled() => {}
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_secs(5);
+
+    /// A task that goes on until it is told to stop, as all of ours do.
+    fn dutiful(stop: &CancellationToken, tasks: &mut JoinSet<()>) {
+        let stop = stop.clone();
+        tasks.spawn(async move { stop.cancelled().await });
+    }
+
+    #[tokio::test]
+    async fn a_task_that_panics_ends_the_process_and_says_so() {
+        let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
+        dutiful(&stop, &mut tasks);
+        tasks.spawn(async { panic!("planted") });
+        let ended = tokio::time::timeout(SOON, until_stopped(&stop, &mut tasks)).await.unwrap();
+        assert!(ended.is_err() && stop.is_cancelled() && tasks.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_task_that_ends_by_itself_ends_the_process() {
+        let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
+        dutiful(&stop, &mut tasks);
+        tasks.spawn(async {});
+        let ended = tokio::time::timeout(SOON, until_stopped(&stop, &mut tasks)).await.unwrap();
+        assert!(ended.is_err() && stop.is_cancelled() && tasks.is_empty());
+    }
+
+    #[tokio::test]
+    async fn while_all_tasks_go_on_so_does_the_process() {
+        let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
+        dutiful(&stop, &mut tasks);
+        let early = tokio::time::timeout(Duration::from_millis(200), until_stopped(&stop, &mut tasks)).await;
+        assert!(early.is_err() && !stop.is_cancelled() && tasks.len() == 1);
+    }
 }

@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::answers::{Listing, Reading, Writing};
 use crate::{
-    AppState, Problem,
+    AppState, Problem, access_key,
     auth::{ApiCaller, SignedIn, cookies},
     conditional::IfMatch,
     connection::{self, Change},
@@ -103,26 +103,11 @@ pub(crate) struct ConnectKeyRequest {
 
 impl ConnectKeyRequest {
     fn key(self) -> Result<(AccessKey, Option<Lookback>), Problem> {
-        let plain = |text: &str, most: usize| {
-            !text.is_empty() && text.len() <= most && text.bytes().all(|b| b.is_ascii_graphic())
-        };
-        if !plain(self.access_key.trim(), 1000) {
-            return Err(Problem::field("access_key", "must be the access key as Gong shows it"));
-        }
-        if !plain(self.access_key_secret.expose_secret().trim(), 4000) {
-            return Err(Problem::field("access_key_secret", "must be the secret as Gong shows it"));
-        }
-        if !plain(self.api_base_url.trim(), 300) {
-            return Err(Problem::field(
-                "api_base_url",
-                "must be an address like https://us-12345.api.gong.io",
-            ));
-        }
-        let key = AccessKey {
-            key: self.access_key.trim().to_owned(),
-            secret: self.access_key_secret.expose_secret().trim().into(),
-            base_url: self.api_base_url.trim().to_owned(),
-        };
+        let secret = self.access_key_secret.expose_secret();
+        let key = access_key::read(&self.access_key, secret, &self.api_base_url).map_err(|faults| {
+            let (field, fix) = faults.first().copied().unwrap_or_default();
+            Problem::field(field, fix)
+        })?;
         Ok((key, self.history_days))
     }
 }

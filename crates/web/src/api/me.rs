@@ -37,13 +37,13 @@ pub(crate) struct Me {
 /// An organization.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Organization)]
-struct OrganizationView {
+pub(crate) struct OrganizationView {
     id: String,
     name: String,
 }
 
 impl OrganizationView {
-    fn of(id: OrganizationId, name: &str) -> Self {
+    pub(super) fn of(id: OrganizationId, name: &str) -> Self {
         Self { id: id.to_string(), name: name.to_owned() }
     }
 }

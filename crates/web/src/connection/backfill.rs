@@ -73,11 +73,9 @@ pub(crate) async fn retry_backfill(state: &AppState, caller: &Caller) -> Result<
 /// A backfill that Gong refused lies as a dead letter: that is put back to work, so that it is not done twice.
 async fn retry_letter(tx: &mut Tx, connection: ConnectionId) -> Result<bool, Problem> {
     let mut retried = false;
-    let about = |letter: &queue::DeadLetter| {
-        letter.kind == ingest::task::BACKFILL && letter.subject == Some(connection.uuid())
-    };
-    let letters = queue::list(tx, None, 1_000).await?;
-    for letter in letters.iter().filter(|letter| letter.state == "dead" && about(letter)) {
+    let backfills = queue::Letters { kind: Some(ingest::task::BACKFILL), code: None };
+    let letters = queue::list_of(tx, backfills, Some("dead"), None, queue::MOST_LETTERS).await?;
+    for letter in letters.iter().filter(|letter| letter.subject == Some(connection.uuid())) {
         retried |= queue::retry(tx, letter.id).await?;
     }
     if retried {

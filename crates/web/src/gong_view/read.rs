@@ -8,6 +8,45 @@ use kernel::ConnectionStatus;
 use super::{Backfill, Budget, CallCounts, Company, ErrorView, GongView, Poll, Scopes, WorkspaceView};
 use crate::{AppState, Problem, messages};
 
+/// What both rooms know of the newest connection.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) connection: Connection,
+    pub(crate) schedule: Option<Schedule>,
+    pub(crate) backfill: Option<Progress>,
+    pub(crate) counts: Counts,
+    pub(crate) budget: BudgetView,
+}
+
+impl Known {
+    /// Reads it; `None` where Gong was never connected.
+    ///
+    /// # Errors
+    /// 503 when the database does not answer.
+    pub(crate) async fn read(state: &AppState, tx: &mut Tx) -> Result<Option<Self>, Problem> {
+        let (now, defaults) = (state.ambient.now(), &state.defaults);
+        let Some(connection) = connector::current(tx).await? else { return Ok(None) };
+        let id = connection.id;
+        Ok(Some(Self {
+            schedule: ingest::schedule(tx, id, defaults).await?,
+            backfill: ingest::backfill_progress(tx, id, now).await?,
+            counts: ingest::counts(tx, id).await?,
+            budget: ingest::budget(tx, id, defaults, now).await?,
+            connection,
+        }))
+    }
+}
+
+/// The names of the company's workspaces, as far as they have one.
+pub(crate) fn workspace_names(connection: &Connection) -> Vec<&str> {
+    connection.workspaces.iter().map(|w| w.name.as_str()).filter(|name| !name.is_empty()).collect()
+}
+
+/// What the company is called while its workspaces have no names.
+pub(crate) fn host(connection: &Connection) -> &str {
+    connection.api_base_url.split("//").last().unwrap_or("Gong").trim_end_matches('/')
+}
+
 impl GongView {
     /// Reads how the connection of the transaction's organization stands.
     ///
@@ -16,25 +55,13 @@ impl GongView {
     pub(crate) async fn read(state: &AppState, tx: &mut Tx) -> Result<Self, Problem> {
         let now = state.ambient.now();
         let defaults = &state.defaults;
-        let mut view = match connector::current(tx).await? {
-            Some(connection) => Self::known(state, tx, connection).await?,
-            None => Self::never(defaults),
-        };
+        let known = Known::read(state, tx).await?;
+        let mut view = known.map_or_else(|| Self::never(defaults), |known| Self::of(known, defaults));
         view.connecting_until = connector::connecting_until(tx, now).await?;
         if view.connecting_until.is_some() {
             view.status = ConnectionStatus::Connecting.as_str();
         }
         Ok(view)
-    }
-
-    async fn known(state: &AppState, tx: &mut Tx, connection: Connection) -> Result<Self, Problem> {
-        let (now, defaults) = (state.ambient.now(), &state.defaults);
-        let id = connection.id;
-        let schedule = ingest::schedule(tx, id, defaults).await?;
-        let backfill = ingest::backfill_progress(tx, id, now).await?;
-        let counts = ingest::counts(tx, id).await?;
-        let budget = ingest::budget(tx, id, defaults, now).await?;
-        Ok(Self::of(connection, schedule, backfill, counts, budget, defaults))
     }
 
     /// Something is under way, so that the numbers move without anybody doing anything.
@@ -76,14 +103,8 @@ impl GongView {
         }
     }
 
-    fn of(
-        connection: Connection,
-        schedule: Option<Schedule>,
-        backfill: Option<Progress>,
-        counts: Counts,
-        budget: BudgetView,
-        defaults: &Defaults,
-    ) -> Self {
+    fn of(known: Known, defaults: &Defaults) -> Self {
+        let Known { connection, schedule, backfill, counts, budget } = known;
         let due = connection.status == ConnectionStatus::Connected;
         Self {
             id: Some(connection.id.to_string()),
@@ -124,11 +145,9 @@ impl GongView {
 
 impl Company {
     fn of(connection: &Connection) -> Self {
-        let names: Vec<&str> =
-            connection.workspaces.iter().map(|w| w.name.as_str()).filter(|name| !name.is_empty()).collect();
-        let host = connection.api_base_url.trim_start_matches("https://").trim_end_matches('/');
+        let names = workspace_names(connection);
         Self {
-            name: if names.is_empty() { host.to_owned() } else { names.join(", ") },
+            name: if names.is_empty() { host(connection).to_owned() } else { names.join(", ") },
             api_base_url: connection.api_base_url.clone(),
             workspaces: connection
                 .workspaces

@@ -145,7 +145,7 @@ pub(super) const MESSAGES: &[Message] = &[
     message(
         "gong_timeout",
         "Gong did not answer in time",
-        "Gong took longer than a minute for an answer. It is tried again with growing gaps.",
+        "Gong sent nothing for half a minute, or took more than two minutes for a whole answer. It is tried again with growing gaps.",
         Who::Nobody,
         STATUS,
     ),

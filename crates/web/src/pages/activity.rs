@@ -6,7 +6,6 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{
-    enter::sentence,
     view::{
         access::{ActivityPage, ActivityRow},
         moment::Moment,
@@ -14,7 +13,7 @@ use super::{
     },
     visit::{Trail, Visit, address, page},
 };
-use crate::{AppState, Problem, auth::SignedIn, extract::Search};
+use crate::{AppState, Problem, actor::who, auth::SignedIn, extract::Search, sentence::sentence};
 
 /// `GET /activity`
 pub(super) async fn list(
@@ -37,13 +36,6 @@ pub(super) async fn list(
 }
 
 fn row(line: AuditLine, now: OffsetDateTime) -> ActivityRow {
-    let actor = match (&line.actor_label, line.actor_kind.as_str()) {
-        (Some(label), _) => label.clone(),
-        (None, "job") => "Soundpost itself".into(),
-        (None, "operator") => "An operator".into(),
-        (None, "api_key") => "An API key".into(),
-        (None, _) => "Somebody who left".into(),
-    };
     let mut details = Vec::new();
     flatten("", &line.detail, &mut details);
     let said = line.sentence();
@@ -52,7 +44,7 @@ fn row(line: AuditLine, now: OffsetDateTime) -> ActivityRow {
         if said == line.action { said.to_owned() } else { sentence(said).trim_end_matches('.').to_owned() };
     ActivityRow {
         at: Moment::new(line.at, now),
-        actor,
+        actor: who(&line),
         sentence,
         details,
         ip: line.ip,

@@ -6,7 +6,6 @@ use http::StatusCode;
 use kernel::{ApiKeyId, ExposeSecret, Role};
 
 use super::{
-    enter::sentence,
     view::{
         access::{ApiKeysPage, ConfirmPage, KeyRow, ShownOncePage},
         gong::Choice,
@@ -15,7 +14,7 @@ use super::{
     },
     visit::{Fields, Visit, done, page, page_with},
 };
-use crate::{AppState, Problem, auth::SignedIn, extract::Ids};
+use crate::{AppState, Problem, auth::SignedIn, extract::Ids, sentence::sentence};
 
 const HERE: &str = "/settings/api-keys";
 

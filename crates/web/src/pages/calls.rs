@@ -70,10 +70,8 @@ pub(super) async fn list(
     let cursor = wanted.trail.cursor.as_deref().map(str::parse).transpose()?;
     let mut tx = person.begin(&state).await?;
     let connection = connector::current(&mut tx).await?;
-    let counts = match &connection {
-        Some(connection) => ingest::counts(&mut tx, connection.id).await?,
-        None => Counts::default(),
-    };
+    // The list is the organization's, so what stands above it is too.
+    let counts = ingest::counts_of_all(&mut tx).await?;
     let query =
         CallQuery { state: word, search: (!search.is_empty()).then(|| search.clone()), cursor, limit: PAGE };
     let found = ingest::calls(&mut tx, &query).await?;

@@ -9,7 +9,6 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 
 use super::{
-    enter::sentence,
     view::{
         figures,
         letters::{Button, DeadLettersPage, DiscardPage, GroupRow, LetterRow},
@@ -18,7 +17,9 @@ use super::{
     },
     visit::{Fields, Trail, Visit, address, done, page, page_with},
 };
-use crate::{AppState, Problem, auth::SignedIn, extract::Ids, extract::Search, letters, messages};
+use crate::{
+    AppState, Problem, auth::SignedIn, extract::Ids, extract::Search, letters, messages, sentence::sentence,
+};
 
 const HERE: &str = "/settings/dead-letters";
 /// Letters on one page.

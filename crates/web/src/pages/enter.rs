@@ -23,6 +23,7 @@ use crate::{
         safe_next, session,
     },
     extract::Search,
+    sentence::sentence,
 };
 
 const POLICY: &str = "12 to 200 characters. A sentence that you can remember is fine.";
@@ -117,14 +118,6 @@ fn password_page(
         new_error: error("new_password").or_else(|| error("new")).or_else(|| error("password")),
         again_error: again.map(Into::into),
     }
-}
-
-/// A message of a field as a sentence of its own.
-pub(super) fn sentence(message: &str) -> String {
-    let mut chars = message.chars();
-    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    let end = if message.ends_with(['.', '!', '?']) { "" } else { "." };
-    format!("{first}{}{end}", chars.as_str())
 }
 
 /// `GET /password`

@@ -28,7 +28,7 @@ use super::{
     visit::{Visit, page},
 };
 use crate::{
-    AppState, Problem,
+    AppState, Problem, actor,
     auth::SignedIn,
     extract::Search,
     gong_settings::{self, GongSettings},
@@ -169,7 +169,7 @@ async fn connection_page(
     let mut settings = settings_form(state, tx, &standing).await?;
     if let Some(sent) = &again.late {
         let line = gong_settings::last_change(tx, &standing.connection).await?;
-        let who = line.as_ref().map_or_else(|| "Somebody".to_owned(), gong_settings::name);
+        let who = line.as_ref().map_or_else(|| "Somebody".to_owned(), actor::who);
         settings = settings.kept(sent, who, line.map(|line| Moment::new(line.at, now)));
     }
     let mut panel = standing.panel(person, now);

@@ -71,19 +71,17 @@ pub(super) async fn connect_key(
     person: SignedIn,
     fields: Fields,
 ) -> Result<Response, Problem> {
-    let mut form = gong_forms::key_faults(&fields);
+    let (key, mut form) = gong_forms::access_key(&fields);
     let history = gong_forms::key_history(&fields);
     let days = history.as_ref().ok().copied().flatten().map_or(OFFERED, Lookback::get);
-    if form.is_faulty() || history.is_err() {
+    let (Some(key), Ok(days_wanted)) = (key, history) else {
         if let Err(error) = history {
             form.key_error.get_or_insert(error.to_owned());
         }
         let kept = Again { key: Some(form), ..Again::default() };
         return again(&state, &visit, &person, kept).await;
-    }
-    let key = gong_forms::access_key(&fields);
-    match connection::connect_key(&state, &person, Some(person.user), key, history.unwrap_or_default()).await
-    {
+    };
+    match connection::connect_key(&state, &person, Some(person.user), key, days_wanted).await {
         Ok(_) => Ok(done(HERE, "connected")),
         Err(problem) if !problem.errors.is_empty() => {
             let choice =

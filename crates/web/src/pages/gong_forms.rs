@@ -5,7 +5,6 @@ use ingest::{Schedule, ScheduleChange};
 use kernel::Lookback;
 
 use super::{
-    enter::sentence,
     view::{
         figures,
         gong::{Choice, Conflict, Estimate, HistoryChoice, KeyForm, SettingsForm},
@@ -13,7 +12,7 @@ use super::{
     },
     visit::Fields,
 };
-use crate::Problem;
+use crate::{Problem, access_key, sentence::sentence};
 
 /// The history that is offered first.
 pub(super) const OFFERED: i64 = 30;
@@ -80,49 +79,38 @@ pub(super) fn no_estimate() -> Estimate {
     Estimate { days: 0, lines: Vec::new(), error: Some(DAYS) }
 }
 
-/// The access key that was typed.
-pub(super) fn access_key(fields: &Fields) -> AccessKey {
-    AccessKey {
-        key: fields.get("access_key").trim().to_owned(),
-        secret: fields.get("access_key_secret").trim().into(),
-        base_url: fields.get("api_base_url").trim().to_owned(),
-    }
-}
-
-/// What is plainly not a key, before Gong is asked.
-pub(super) fn key_faults(fields: &Fields) -> KeyForm {
-    let plain = |name: &str, most: usize| {
-        let text = fields.get(name).trim();
-        !text.is_empty() && text.len() <= most && text.bytes().all(|b| b.is_ascii_graphic())
-    };
-    KeyForm {
+/// The access key that was typed, and the form with what is plainly wrong with it.
+pub(super) fn access_key(fields: &Fields) -> (Option<AccessKey>, KeyForm) {
+    let text = |name| fields.get(name);
+    let read = access_key::read(text("access_key"), text("access_key_secret"), text("api_base_url"));
+    let mut form = KeyForm {
         open: true,
-        access_key: fields.get("access_key").trim().to_owned(),
-        base_url: fields.get("api_base_url").trim().to_owned(),
-        key_error: (!plain("access_key", 1000)).then(|| "Copy the access key as Gong shows it.".into()),
-        secret_error: (!plain("access_key_secret", 4000)).then(|| "Copy the secret as Gong shows it.".into()),
-        base_url_error: (!plain("api_base_url", 300))
-            .then(|| "Copy the base URL as Gong shows it, for instance https://us-12345.api.gong.io.".into()),
+        access_key: text("access_key").trim().to_owned(),
+        base_url: text("api_base_url").trim().to_owned(),
+        ..KeyForm::default()
+    };
+    for (field, fix) in read.as_ref().err().into_iter().flatten() {
+        form.tell(field, sentence(fix));
     }
+    (read.ok(), form)
 }
 
 impl KeyForm {
-    /// Whether anything is wrong before Gong is asked.
-    pub(super) fn is_faulty(&self) -> bool {
-        self.key_error.is_some() || self.secret_error.is_some() || self.base_url_error.is_some()
-    }
-
     /// What Gong or the connector said against it, beside its field.
     pub(super) fn told(mut self, problem: &Problem) -> Self {
         for error in &problem.errors {
-            let words = Some(sentence(&error.message));
-            match error.field.as_str() {
-                "access_key_secret" => self.secret_error = words,
-                "api_base_url" => self.base_url_error = words,
-                _ => self.key_error = words,
-            }
+            self.tell(&error.field, sentence(&error.message));
         }
         self
+    }
+
+    fn tell(&mut self, field: &str, words: String) {
+        let place = match field {
+            "access_key_secret" => &mut self.secret_error,
+            "api_base_url" => &mut self.base_url_error,
+            _ => &mut self.key_error,
+        };
+        *place = Some(words);
     }
 }
 
@@ -308,8 +296,8 @@ mod tests {
 
     #[test]
     fn a_key_with_spaces_or_without_an_address_is_refused_before_gong_is_asked() {
-        let form = key_faults(&Fields::of(&[("access_key", "A B"), ("access_key_secret", "x")]));
+        let (key, form) = access_key(&Fields::of(&[("access_key", "A B"), ("access_key_secret", "x")]));
         assert!(form.key_error.is_some() && form.secret_error.is_none() && form.base_url_error.is_some());
-        assert!(form.is_faulty() && form.open);
+        assert!(key.is_none() && form.open);
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn effects(calls: i64, error: Option<&'static str>) -> Disconnect {
         "Nothing was imported yet, so there is nothing to keep.".to_owned()
     } else {
         format!(
-            "{} with their transcripts, and the posts that were made of them, stay.",
+            "{} with their transcripts, and whatever was made of them, stay.",
             figures::of(calls, "call", "calls")
         )
     };

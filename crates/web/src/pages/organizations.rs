@@ -1,22 +1,25 @@
 //! `/organizations`: which organization to look at, and leaving one. What a person belongs to is nobody else's to see.
 
+use accounts::Permission;
 use axum::{
     extract::State,
     response::{IntoResponse, Redirect, Response},
 };
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use kernel::OrganizationId;
 
 use super::{
     view::{
-        access::{ConfirmPage, OrganizationRow, OrganizationsPage},
+        access::{ConfirmPage, OrganizationRow, OrganizationsPage, RenameForm},
         shell::Here,
     },
-    visit::{Fields, Visit, done, page},
+    visit::{Fields, Visit, done, page, page_with},
 };
 use crate::{
     AppState, Problem,
     auth::{SignedIn, session},
+    organization,
+    sentence::sentence,
 };
 
 const HERE: &str = "/organizations";
@@ -27,6 +30,16 @@ pub(super) async fn list(
     visit: Visit,
     person: SignedIn,
 ) -> Result<Response, Problem> {
+    let form = RenameForm { name: person.organization_name.clone(), error: None };
+    page(&overview(&state, &visit, &person, form).await?)
+}
+
+async fn overview(
+    state: &AppState,
+    visit: &Visit,
+    person: &SignedIn,
+    form: RenameForm,
+) -> Result<OrganizationsPage, Problem> {
     let mut fleet = state.db.fleet().await?;
     let all = accounts::memberships_of_user(&mut fleet, person.user).await?;
     let row = |membership: accounts::Membership| OrganizationRow {
@@ -35,10 +48,30 @@ pub(super) async fn list(
         name: membership.organization_name,
         role: membership.role.as_str(),
     };
-    page(&OrganizationsPage {
-        frame: visit.frame(&person, Here::Elsewhere),
+    Ok(OrganizationsPage {
+        frame: visit.frame(person, Here::Elsewhere),
         rows: all.into_iter().map(row).collect(),
+        rename: person.may(Permission::ManageOrganization).then_some(form),
     })
+}
+
+/// `POST /organizations/name`
+pub(super) async fn rename(
+    State(state): State<AppState>,
+    visit: Visit,
+    person: SignedIn,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    let name = fields.get("name");
+    match organization::rename(&state, &person, name).await {
+        Ok(()) => Ok(done(HERE, "renamed")),
+        Err(problem) if problem.status == StatusCode::UNPROCESSABLE_ENTITY => {
+            let error = problem.errors.first().map(|error| sentence(&error.message));
+            let form = RenameForm { name: name.to_owned(), error };
+            page_with(problem.status, &overview(&state, &visit, &person, form).await?)
+        }
+        Err(problem) => Err(problem),
+    }
 }
 
 /// `POST /organizations`

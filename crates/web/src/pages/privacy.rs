@@ -10,7 +10,6 @@ use kernel::ErasureId;
 use time::OffsetDateTime;
 
 use super::{
-    enter::sentence,
     view::{
         figures,
         moment::Moment,
@@ -19,7 +18,7 @@ use super::{
     },
     visit::{Fields, Trail, Visit, address, done, page, page_with},
 };
-use crate::{AppState, Problem, auth::SignedIn, extract::Search, privacy};
+use crate::{AppState, Problem, auth::SignedIn, extract::Search, privacy, sentence::sentence};
 
 const HERE: &str = "/settings/privacy";
 /// Receipts on one page.

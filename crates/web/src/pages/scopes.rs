@@ -3,6 +3,7 @@
 use connector::{AuthKind, Connection};
 
 use super::view::gong::ScopeLine;
+use crate::sentence::sentence;
 
 /// The five scopes with their reasons, and which of them Gong granted.
 pub(super) fn scopes(connection: Option<&Connection>) -> Vec<ScopeLine> {
@@ -15,14 +16,8 @@ pub(super) fn scopes(connection: Option<&Connection>) -> Vec<ScopeLine> {
         .iter()
         .map(|scope| ScopeLine {
             name: scope.name,
-            reason: capital(scope.reason),
+            reason: sentence(scope.reason),
             granted: granted(scope.name),
         })
         .collect()
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", chars.as_str())
 }

@@ -3,7 +3,7 @@
 use accounts::Permission;
 use connector::{Connection, reason::BY_PERSON};
 use db::Tx;
-use ingest::{BudgetView, Counts, Defaults, Progress, Schedule};
+use ingest::{BudgetView, Counts, Progress, Schedule};
 use kernel::{ConnectionStatus, RunState};
 use time::OffsetDateTime;
 
@@ -14,7 +14,12 @@ use super::view::{
     moment::Moment,
     shell::{Callout, Pill, Remedy, Tone},
 };
-use crate::{AppState, Problem, auth::Caller, messages};
+use crate::{
+    AppState, Problem,
+    auth::Caller,
+    gong_view::{self, Known},
+    messages,
+};
 
 const CONNECT: &str = "/settings/integrations/gong/connect";
 const RESUME: &str = "/settings/integrations/gong/resume";
@@ -38,19 +43,11 @@ pub(super) struct Standing {
 impl Standing {
     /// Reads it; `None` where Gong was never connected.
     pub(super) async fn read(state: &AppState, tx: &mut Tx) -> Result<Option<Self>, Problem> {
-        let (now, defaults): (_, &Defaults) = (state.ambient.now(), &state.defaults);
-        let Some(connection) = connector::current(tx).await? else { return Ok(None) };
-        let id = connection.id;
-        let schedule = ingest::schedule(tx, id, defaults).await?;
-        Ok(Some(Self {
-            poll_every: schedule.as_ref().map_or(defaults.poll_every, |s| s.poll_every).as_secs(),
-            halted: db::halt(tx).await?.is_some(),
-            schedule,
-            progress: ingest::backfill_progress(tx, id, now).await?,
-            counts: ingest::counts(tx, id).await?,
-            budget: ingest::budget(tx, id, defaults, now).await?,
-            connection,
-        }))
+        let Some(known) = Known::read(state, tx).await? else { return Ok(None) };
+        let Known { connection, schedule, backfill, counts, budget } = known;
+        let poll_every = schedule.as_ref().map_or(state.defaults.poll_every, |s| s.poll_every).as_secs();
+        let halted = db::halt(tx).await?.is_some();
+        Ok(Some(Self { connection, schedule, progress: backfill, counts, budget, poll_every, halted }))
     }
 
     /// Whether calls flow.
@@ -272,10 +269,9 @@ pub(super) fn pill(status: ConnectionStatus) -> Pill {
 
 /// The names of the company's workspaces, or its host while they are not known.
 pub(super) fn company(connection: &Connection) -> String {
-    let names: Vec<&str> =
-        connection.workspaces.iter().map(|w| w.name.as_str()).filter(|name| !name.is_empty()).collect();
+    let names = gong_view::workspace_names(connection);
     match names.len() {
-        0 => connection.api_base_url.split("//").last().unwrap_or("Gong").trim_end_matches('/').to_owned(),
+        0 => gong_view::host(connection).to_owned(),
         1..=3 => names.join(", "),
         more => format!("{}, {} and {} more", names[0], names[1], more - 2),
     }

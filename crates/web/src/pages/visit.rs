@@ -76,6 +76,7 @@ impl Visit {
 const FLASHES: &[(&str, bool, &str)] = &[
     ("connected", true, "Gong is connected. Calls come in by themselves from here on."),
     ("connect-cancelled", true, "The connect request is given up. Nothing was connected."),
+    ("renamed", true, "The organization has its new name."),
     ("switched", true, "You look at this organization now."),
     ("poll", true, "Soundpost looks for new calls now."),
     ("poll-waiting", true, "A look for new calls is already waiting or running."),

@@ -126,7 +126,7 @@ fn table(cases: &[Case]) -> String {
     }
     let mut text = String::from(
         "# Guarantees\n\nWritten by `cargo xtask test` from the reports of its run; do not edit. Each promise of the core stands \
-         beside the tests\nthat would fail if it were broken. Larger counts and fault experiments come with the next milestone.\n\n\
+         beside the tests\nthat would fail if it were broken. Larger counts and fault experiments stand in a table of their own below.\n\n\
          | id | shown by | last run |\n|---|---|---|\n",
     );
     let promised =

@@ -79,6 +79,15 @@ pub(crate) struct OrganizationRow {
 pub(crate) struct OrganizationsPage {
     pub(crate) frame: Frame,
     pub(crate) rows: Vec<OrganizationRow>,
+    /// For those who may rename the one that the session looks at.
+    pub(crate) rename: Option<RenameForm>,
+}
+
+/// The name of the organization, to be changed.
+#[derive(Debug, Clone)]
+pub(crate) struct RenameForm {
+    pub(crate) name: String,
+    pub(crate) error: Option<String>,
 }
 
 /// One API key.
