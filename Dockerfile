@@ -1,36 +1,45 @@
 # syntax=docker/dockerfile:1
 # Two images from one build: `--target soundpost` (the last stage, so the default) and `--target gong-sim`.
-# Both run as an unprivileged user and write nothing outside of the escrow folder, so that they can run with --read-only.
+# Each holds one program and what it is linked against, and nothing else: no shell, no package manager, no user but the
+# unprivileged one. Nothing is written outside of the escrow folder, so run them with --read-only.
 
-FROM rust:1.95-bookworm AS build
+FROM rust:1.95.0-bookworm AS build
 WORKDIR /source
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/source/target \
     cargo build --release --locked --workspace --bin soundpost --bin gong-sim \
-    && install -D -t /out target/release/soundpost target/release/gong-sim
+    && install -D -t /out/bin target/release/soundpost target/release/gong-sim
+# What an empty root needs beside a program: its libraries, certificates of authorities, how names are looked up, who we are.
+RUN mkdir -p /out/root/etc/ssl/certs /out/root/tmp /out/root/var/lib/soundpost/escrow \
+    && ldd /out/bin/soundpost /out/bin/gong-sim | grep -o '/[^ :]*\.so[^ ]*' | sort -u \
+       | while read -r library; do install -D "$(readlink -f "$library")" "/out/root$library"; done \
+    && cp /etc/ssl/certs/ca-certificates.crt /out/root/etc/ssl/certs/ \
+    && echo 'hosts: files dns' > /out/root/etc/nsswitch.conf \
+    && echo 'soundpost:x:10001:10001::/nonexistent:/nonexistent' > /out/root/etc/passwd \
+    && chown -R 10001:10001 /out/root/var/lib/soundpost \
+    && chmod 0700 /out/root/var/lib/soundpost/escrow
 
-FROM debian:bookworm-slim AS base
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates \
-    && rm -rf /var/lib/apt/lists/* \
-    && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin soundpost \
-    && install -d -o soundpost -g soundpost -m 0700 /var/lib/soundpost/escrow
+FROM scratch AS gong-sim
+COPY --from=build /out/root /
+COPY --from=build /out/bin/gong-sim /usr/local/bin/gong-sim
 USER 10001:10001
-
-FROM base AS gong-sim
-COPY --from=build /out/gong-sim /usr/local/bin/gong-sim
 EXPOSE 9000
-ENTRYPOINT ["gong-sim"]
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/usr/local/bin/gong-sim"]
 
-FROM base AS soundpost
-COPY --from=build /out/soundpost /usr/local/bin/soundpost
-ENV SOUNDPOST_LISTEN=0.0.0.0:8080 \
+FROM scratch AS soundpost
+COPY --from=build /out/root /
+COPY --from=build /out/bin/soundpost /usr/local/bin/soundpost
+ENV PATH=/usr/local/bin \
+    SOUNDPOST_LISTEN=0.0.0.0:8080 \
     SOUNDPOST_METRICS_LISTEN=0.0.0.0:9464 \
     SOUNDPOST_ESCROW_DIR=/var/lib/soundpost/escrow
 VOLUME /var/lib/soundpost/escrow
+USER 10001:10001
 EXPOSE 8080 9464
 # Serving drains for up to 30 s when it is asked to stop; give it 40 (`docker stop -t 40`).
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["soundpost"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD ["/usr/local/bin/soundpost", "probe"]
+ENTRYPOINT ["/usr/local/bin/soundpost"]
 CMD ["serve"]

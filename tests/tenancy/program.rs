@@ -129,6 +129,24 @@ async fn ops_03_the_metrics_have_their_names_and_no_organization() {
     let world = still_world().await;
     let acme = world.organization("acme").await;
     let served = Served::start(&world).await;
+/// What `promtool check metrics` says of the page; it is said aloud where there is no promtool.
+fn lint(page: &str) {
+    let promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let Ok(mut promtool) = promtool else {
+        eprintln!("SKIP the lint of the metrics: promtool is not there");
+        return;
+    };
+    std::io::Write::write_all(&mut promtool.stdin.take().expect("a pipe"), page.as_bytes())
+        .expect("it reads");
+    let output = promtool.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+}
+
     served.connect(&world, &acme).await;
     served.browser.get("/calls").await;
 
@@ -156,6 +174,7 @@ async fn ops_03_the_metrics_have_their_names_and_no_organization() {
     let ids = [
         acme.id.to_string(),
         acme.id.uuid().to_string(),
+    lint(&text);
         acme.owner.to_string(),
         "org_".into(),
         "call_".into(),

@@ -43,6 +43,11 @@ const WORST: [&str; 30] = [
     "soundpost1234",
 ];
 
+/// Words of this place, which a guesser tries first; those of the address come to them. docs/SECURITY.md lists them.
+const OF_THIS_PLACE: [&str; 6] = ["soundpost", "gong", "password", "welcome", "admin", "feedback"];
+/// So many characters have to be left without such words.
+const BESIDE_WORDS: usize = 8;
+
 /// Brings an address to the form it is stored in: trimmed, lower case.
 pub(crate) fn email(field: &'static str, text: &str) -> Result<String, AccountsError> {
     let email = text.trim().to_ascii_lowercase();
@@ -83,7 +88,7 @@ pub(crate) fn name(field: &'static str, text: &str, most: usize) -> Result<Strin
 ///
 /// # Errors
 /// [`AccountsError::Invalid`] naming `field`, when it is shorter than 12 or longer than 200 characters, is the address,
-/// one character over and over, or one of the passwords that are guessed first.
+/// one character over and over, one of the passwords that are guessed first, or little but words of this place and the address.
 pub fn password_policy(
     field: &'static str,
     password: &SecretString,
@@ -107,7 +112,19 @@ pub fn password_policy(
     if WORST.contains(&lower.as_str()) || characters.all(|c| Some(c) == first) {
         return refuse("is among the first that are guessed: choose another one");
     }
+    if beside_words(&lower, email) < BESIDE_WORDS {
+        return refuse("consists of little but your address or words of this place: choose another one");
+    }
     Ok(())
+}
+
+/// How many characters of a password are left without the words of this place and of the address.
+fn beside_words(lower: &str, email: &str) -> usize {
+    let email = email.trim().to_lowercase();
+    let own = email.split(['@', '.', '+', '-', '_']).filter(|word| word.chars().count() >= 4);
+    let rest =
+        OF_THIS_PLACE.into_iter().chain(own).fold(lower.to_owned(), |rest, word| rest.replace(word, ""));
+    rest.chars().count()
 }
 
 #[cfg(test)]
@@ -128,6 +145,23 @@ mod tests {
             assert!(problem.starts_with("password "), "{problem}");
         }
         assert!(policy(&"ab".repeat(101)).unwrap().contains("at most 200"));
+    }
+
+    #[test]
+    fn a_password_of_words_of_this_place_or_of_the_address_is_refused() {
+        for bad in
+            ["Soundpost-2026!", "SmithSmith1234", "example-gong-99", "ann.smith.2026", "FeedbackAdmin1"]
+        {
+            assert!(
+                policy(bad).is_some_and(|said| said.contains("words of this place")),
+                "{bad}: {:?}",
+                policy(bad)
+            );
+        }
+        for good in ["soundpost plays a sad song", "correct horse battery staple", "smith and wesson at dawn"]
+        {
+            assert_eq!(policy(good), None, "{good}");
+        }
     }
 
     #[test]

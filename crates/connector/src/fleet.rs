@@ -124,6 +124,37 @@ pub async fn connections_per_status(
         .collect()
 }
 
+/// What is wrong with live connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Troubles {
+    /// Connections whose access token has ended and was not replaced.
+    pub expired: i64,
+    /// Connections that lack a scope.
+    pub missing_scope: i64,
+    /// The base URLs that credentials are sent to.
+    pub base_urls: Vec<String>,
+}
+
+/// Looks for what is wrong with live connections.
+///
+/// # Errors
+/// When the database fails.
+pub async fn troubles(fleet: &mut FleetTx, now: OffsetDateTime) -> Result<Troubles, ConnectorError> {
+    let (expired, missing_scope, base_urls) = sqlx::query_as(
+        "select count(*) filter (where c.status = 'connected' and k.kind = 'oauth' and k.expires_at < $1),
+                count(*) filter (where c.missing_scopes <> '{}'),
+                coalesce(array_agg(distinct c.api_base_url), '{}')
+         from gong_connections c join gong_credentials k
+           on k.organization_id = c.organization_id and k.connection_id = c.id
+         where c.status <> 'disconnected'",
+    )
+    .bind(now)
+    .fetch_one(&mut **fleet)
+    .await
+    .map_err(ConnectorError::db("looking for connections in trouble"))?;
+    Ok(Troubles { expired, missing_scope, base_urls })
+}
+
 /// Deletes connect requests that ended more than a day ago.
 ///
 /// # Errors

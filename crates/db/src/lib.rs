@@ -8,6 +8,7 @@ mod events;
 mod halt;
 mod migrate;
 mod tx;
+mod inspect;
 
 pub use error::DbError;
 
@@ -15,3 +16,4 @@ pub use events::{Events, News};
 pub use halt::{Halt, halt, start_traffic, stop_traffic};
 pub use migrate::{MIGRATOR, migrate, pending_migrations};
 pub use tx::{Db, FleetTx, Tx};
+pub use inspect::{Schema, Server, Walls, hears_news, reach, schema, server, walls};

@@ -197,3 +197,32 @@ pub async fn oldest_due_poll(
         .await
         .map_err(IngestError::db("finding the oldest poll that is due"))
 }
+
+/// Companies that may not be asked now: those whose day is used up, and those that Gong told to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spent {
+    /// As many requests within 24 hours as are allowed.
+    pub day: i64,
+    /// Gong asked to wait.
+    pub held: i64,
+}
+
+/// Counts companies that may not be asked now, where `per_day` requests are allowed to each.
+///
+/// # Errors
+/// When the database fails.
+pub async fn spent(fleet: &mut FleetTx, per_day: i64, now: OffsetDateTime) -> Result<Spent, IngestError> {
+    let (day, held) = sqlx::query_as(
+        "select
+            (select count(*) from gong_schedules s where (
+                select sum(u.fresh + u.backfill) from gong_usage u
+                where u.connection_id = s.connection_id and u.hour > $2 - interval '24 hours') >= $1),
+            (select count(*) from gong_budgets where held_until > $2)",
+    )
+    .bind(per_day)
+    .bind(now)
+    .fetch_one(&mut **fleet)
+    .await
+    .map_err(IngestError::db("counting companies that may not be asked"))?;
+    Ok(Spent { day, held })
+}

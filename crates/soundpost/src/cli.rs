@@ -28,6 +28,15 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Ask the process beside us whether it lives, for health checks of containers: exit code 0 or 1.
+    Probe {
+        /// Ask at SOUNDPOST_METRICS_LISTEN, where `soundpost work` answers, instead of SOUNDPOST_LISTEN.
+        #[arg(long)]
+        metrics: bool,
+        /// Ask whether it is ready for requests, not only whether it lives.
+        #[arg(long, conflicts_with = "metrics")]
+        ready: bool,
+    },
     /// Organizations.
     #[command(subcommand)]
     Organizations(Organizations),

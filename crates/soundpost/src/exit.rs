@@ -45,6 +45,11 @@ impl Exit {
         Self { code: 3, lines: vec![what.into()] }
     }
 
+    /// The doctor found something, which was printed already: 10 to 16 for faults, 20 to 26 for warnings alone, by class.
+    pub(crate) fn diagnosis(code: u8) -> Self {
+        Self { code, lines: Vec::new() }
+    }
+
     /// Checks found faults, which were printed already: exit code 4.
     pub(crate) fn faults() -> Self {
         Self { code: 4, lines: Vec::new() }

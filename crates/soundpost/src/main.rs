@@ -1,7 +1,7 @@
 //! `soundpost`: reads the configuration, builds everything, runs one command.
 //!
 //! Data goes to standard output, messages to standard error. Exit codes: 0 done, 1 failed, 2 wrong use or configuration,
-//! 3 not found, 4 checks found faults (`doctor`).
+//! 3 not found, 4 checks found faults, 10 to 26 findings of `doctor` by class.
 
 mod assemble;
 mod cli;

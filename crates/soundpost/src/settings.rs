@@ -64,6 +64,20 @@ pub(crate) fn read() -> Result<Settings, Exit> {
     }
 }
 
+/// Where the process beside us listens: for requests, and for metrics where it does.
+pub(crate) fn listeners() -> Result<(SocketAddr, Option<SocketAddr>), Exit> {
+    let mut variables = Variables::here();
+    let listeners = read_listeners(&mut variables);
+    if variables.faults.is_empty() { Ok(listeners) } else { Err(Exit::misuse(variables.faults)) }
+}
+
+fn read_listeners(v: &mut Variables) -> (SocketAddr, Option<SocketAddr>) {
+    const FIX: &str = "must be an address and port";
+    let listen = v.read("SOUNDPOST_LISTEN", ([127, 0, 0, 1], 8080).into(), |t| t.parse().ok(), FIX);
+    let metrics = v.read("SOUNDPOST_METRICS_LISTEN", None, |t| t.parse().ok().map(Some), FIX);
+    (listen, metrics)
+}
+
 /// What is wrong with this process's environment; nothing when it is complete.
 pub(crate) fn faults() -> Vec<String> {
     let mut variables = Variables::here();
@@ -73,14 +87,7 @@ pub(crate) fn faults() -> Vec<String> {
 
 fn from(v: &mut Variables) -> Option<Settings> {
     let database_url = v.secret("DATABASE_URL", "for instance postgres://user:password@localhost/soundpost");
-    let listen = v.read(
-        "SOUNDPOST_LISTEN",
-        ([127, 0, 0, 1], 8080).into(),
-        |t| t.parse().ok(),
-        "must be an address and port",
-    );
-    let metrics_listen =
-        v.read("SOUNDPOST_METRICS_LISTEN", None, |t| t.parse().ok().map(Some), "must be an address and port");
+    let (listen, metrics_listen) = read_listeners(v);
     let public_url = public_url(v, listen);
     let keys = read_keys(v);
     let client_id = v.text("GONG_CLIENT_ID").map(str::to_owned);

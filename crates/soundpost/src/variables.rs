@@ -31,7 +31,8 @@ pub(crate) const KNOWN: &[&str] = &[
 ];
 
 /// Those whose value may stand in a file named by `X_FILE`.
-const SECRETS: &[&str] = &["DATABASE_URL", "SOUNDPOST_POOLER_URL", "SOUNDPOST_KEYS", "GONG_CLIENT_SECRET"];
+pub(crate) const SECRETS: &[&str] =
+    &["DATABASE_URL", "SOUNDPOST_POOLER_URL", "SOUNDPOST_KEYS", "GONG_CLIENT_SECRET"];
 
 /// The variables of this process, and what is wrong with them.
 #[derive(Debug)]

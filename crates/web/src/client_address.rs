@@ -34,6 +34,11 @@ impl FromStr for TrustedProxies {
 }
 
 impl TrustedProxies {
+    /// Whether everybody's word is taken: a network without any fixed bit is among them.
+    pub fn trusts_everybody(&self) -> bool {
+        self.0.iter().any(|network| network.bits == 0)
+    }
+
     /// The client behind `peer`: the last address in `X-Forwarded-For` that is not a trusted proxy's.
     pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
@@ -100,6 +105,13 @@ mod tests {
             headers.append("x-forwarded-for", value.parse().unwrap());
         }
         proxies.parse::<TrustedProxies>().unwrap().client(peer.parse().unwrap(), &headers).to_string()
+    }
+
+    #[test]
+    fn a_network_of_all_addresses_is_everybody() {
+        let everybody = |text: &str| text.parse::<TrustedProxies>().unwrap().trusts_everybody();
+        assert!(everybody("10.0.0.0/8, 0.0.0.0/0") && everybody("::/0"));
+        assert!(!everybody("10.0.0.0/8, ::1") && !everybody(""));
     }
 
     #[test]

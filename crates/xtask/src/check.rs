@@ -146,8 +146,11 @@ impl Bench {
             command
         };
         let checked = run::succeeds(&mut promtool(["check", "rules", "docs/monitoring/rules.yml"]))?;
-        let tested = run::succeeds(&mut promtool(["test", "rules", "docs/monitoring/rules.test.yml"]))?;
-        Ok(verdict(checked && tested))
+        let mut tested = checked;
+        for tests in ["docs/monitoring/rules.test.yml", "docs/monitoring/up.test.yml"] {
+            tested &= run::succeeds(&mut promtool(["test", "rules", tests]))?;
+        }
+        Ok(verdict(tested))
     }
 
     fn tests(&mut self, filter: &str, fallback: &[&str]) -> Result<Verdict, Fault> {

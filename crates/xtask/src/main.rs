@@ -17,6 +17,7 @@ mod prove;
 mod run;
 mod secret;
 mod stop;
+mod supply;
 mod tidy;
 mod workspace;
 
@@ -53,6 +54,8 @@ cargo xtask <command>
            --programs FOLDER       take the programs of this folder
            --earlier FOLDER        a program from before the newest migration (target/earlier), for OPS-11
   tidy   the rules of the house that no compiler checks
+  sbom   writes what our programs are made of, with versions, licences and hashes (CycloneDX 1.5)
+           --output FILE           (target/soundpost.cdx.json)
   postgres
          a private PostgreSQL for a shell: prints its URL and stays up until Ctrl-C
 ";
@@ -91,6 +94,7 @@ fn dispatch(command: &str, arguments: Arguments) -> Result<bool, Fault> {
         "bench" => bench::command(arguments),
         "prove" => prove::command(arguments),
         "tidy" => tidy::command(arguments),
+        "sbom" => supply::command(arguments),
         "postgres" => postgres::command(arguments),
         "" | "help" | "--help" | "-h" => {
             print!("{USAGE}");

@@ -1,14 +1,18 @@
 //! The rules of the house that no compiler checks: floors, where SQL stands, sizes, and that the docs do not lie.
 //! Every rule is a function from the files to what is wrong with them, so that tests can show it a bad house.
 
+mod asvs;
 mod codes;
+mod container;
 mod docs;
 mod environment;
 mod features;
 mod floors;
 mod markdown;
 mod migrations;
+mod monitoring;
 mod source;
+mod supply;
 mod tables;
 
 use std::collections::BTreeSet;
@@ -16,6 +20,7 @@ use std::path::Path;
 
 use crate::args::Arguments;
 use crate::fault::{Doing, Fault};
+use crate::supply::Licence;
 use crate::workspace::{Package, Workspace};
 
 /// One text file.
@@ -35,6 +40,8 @@ pub(crate) struct Tree {
     pub(crate) paths: BTreeSet<String>,
     /// Our crates.
     pub(crate) packages: Vec<Package>,
+    /// Licences of everybody else's; empty where they cannot be listed.
+    pub(crate) licences: Vec<Licence>,
 }
 
 /// Something that breaks a rule.
@@ -54,7 +61,7 @@ struct Rule {
     check: fn(&Tree) -> Verdict,
 }
 
-const RULES: [Rule; 13] = [
+const RULES: [Rule; 23] = [
     Rule { name: "floors", about_docs: false, check: floors::check },
     Rule { name: "sql in stores", about_docs: false, check: source::sql },
     Rule { name: "tables of rooms", about_docs: false, check: tables::check },
@@ -62,12 +69,22 @@ const RULES: [Rule; 13] = [
     Rule { name: "file header", about_docs: false, check: source::header },
     Rule { name: "no allow", about_docs: false, check: source::allow },
     Rule { name: "migrations", about_docs: false, check: migrations::check },
+    Rule { name: "no programs", about_docs: false, check: source::programs },
+    Rule { name: "lints", about_docs: false, check: source::lints },
     Rule { name: "error codes", about_docs: true, check: codes::check },
     Rule { name: "environment", about_docs: true, check: environment::check },
     Rule { name: "paths in docs", about_docs: true, check: docs::paths },
     Rule { name: "crates in docs", about_docs: true, check: docs::crates },
     Rule { name: "commands in docs", about_docs: true, check: docs::commands },
     Rule { name: "features", about_docs: true, check: features::check },
+    Rule { name: "licences", about_docs: false, check: supply::licences },
+    Rule { name: "sources", about_docs: false, check: supply::sources },
+    Rule { name: "cryptography", about_docs: true, check: supply::cryptography },
+    Rule { name: "locked builds", about_docs: false, check: supply::locked_builds },
+    Rule { name: "image", about_docs: false, check: container::image },
+    Rule { name: "compose", about_docs: false, check: container::compose },
+    Rule { name: "dashboard", about_docs: true, check: monitoring::check },
+    Rule { name: "asvs", about_docs: true, check: asvs::check },
 ];
 
 /// `cargo xtask tidy`.
@@ -101,7 +118,8 @@ pub(crate) fn check(workspace: &Workspace, only_docs: bool) -> Result<bool, Faul
 
 impl Tree {
     fn read(workspace: &Workspace) -> Result<Self, Fault> {
-        let mut tree = Self { packages: workspace.packages.clone(), ..Self::default() };
+        let licences = supply_licences(workspace);
+        let mut tree = Self { packages: workspace.packages.clone(), licences, ..Self::default() };
         tree.walk(&workspace.root, "")?;
         Ok(tree)
     }
@@ -120,7 +138,7 @@ impl Tree {
             }
             if is_folder {
                 self.walk(root, &path)?;
-            } else if is_read(&name) {
+            } else if is_read(&path) {
                 let text = std::fs::read_to_string(root.join(&path)).doing(format!("reading {path}"))?;
                 self.files.push(File { path: path.clone(), text });
             }
@@ -211,8 +229,17 @@ fn literals(line: &str) -> Vec<&str> {
     found
 }
 
-fn is_read(name: &str) -> bool {
-    [".rs", ".md", ".mjs", ".env.example", ".yml", ".sql"].iter().any(|end| name.ends_with(end))
+/// None where cargo cannot list them; the rule about them says so.
+fn supply_licences(workspace: &Workspace) -> Vec<Licence> {
+    crate::supply::licences(&workspace.root).unwrap_or_default()
+}
+
+fn is_read(path: &str) -> bool {
+    let ends =
+        [".rs", ".md", ".mjs", ".env.example", ".yml", "Dockerfile", "Cargo.lock", "Cargo.toml", "deny.toml"];
+    let is_dashboard = path.starts_with("docs/monitoring/") && path.ends_with(".json");
+    let is_migration = path.starts_with("migrations/");
+    is_migration || ends.iter().any(|end| path.ends_with(end)) || path.starts_with(".ci/") || is_dashboard
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod gong;
 mod keys;
 mod migrate;
 mod organizations;
+mod probe;
 mod serve;
 mod work;
 
@@ -23,6 +24,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Exit> {
         Command::Work => work::run().await,
         Command::Migrate => migrate::run().await,
         Command::Doctor { json } => doctor::run(json).await,
+        Command::Probe { metrics, ready } => probe::run(metrics, ready).await,
         Command::Organizations(command) => organizations::organizations(command).await,
         Command::Users(command) => organizations::users(command).await,
         Command::Keys(command) => keys::run(command).await,

@@ -94,7 +94,7 @@ pub(crate) async fn switch(
 )]
 pub(crate) async fn log_out(State(state): State<AppState>, person: SignedIn) -> Result<Response, Problem> {
     let cookie = session::log_out(&state, &person).await?;
-    Ok(no_content(cookie))
+    Ok(session::cleared(no_content(cookie)))
 }
 
 /// Done, with a cookie.

@@ -1,4 +1,4 @@
-//! Our three cookies, written and read. Over https their names carry the `__Host-` prefix, so that no other host or path
+//! Our four cookies, written and read. Over https their names carry the `__Host-` prefix, so that no other host or path
 //! can set them.
 
 use http::{HeaderMap, HeaderValue, header};
@@ -16,6 +16,11 @@ pub(crate) const fn flow_name(https: bool) -> &'static str {
 /// The cookie by which a browser that logged in before is known.
 pub(crate) const fn device_name(https: bool) -> &'static str {
     if https { "__Host-soundpost_device" } else { "soundpost_device" }
+}
+
+/// The cookie that remembers the colour scheme.
+pub(crate) const fn theme_name(https: bool) -> &'static str {
+    if https { "__Host-soundpost_theme" } else { "soundpost_theme" }
 }
 
 /// From where a cookie is sent along.

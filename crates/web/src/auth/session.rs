@@ -3,6 +3,7 @@
 use accounts::{
     Entry, LoginError, LoginRequest, PgSessionStore, SESSION_KEY, SessionData, Standing, actions,
 };
+use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use kernel::{ExposeSecret, OrganizationId, SecretString};
 use sha2::{Digest, Sha256};
@@ -156,6 +157,13 @@ pub(crate) async fn log_out(state: &AppState, person: &SignedIn) -> Result<Optio
     tx.commit().await?;
     store(state).delete(&person.session.id).await.map_err(|e| failed(&e))?;
     Ok(forget(state))
+}
+
+/// Has the browser forget what it kept of our pages; cookies stay, because the one of a known browser is to outlive a log-out.
+pub(crate) fn cleared(mut response: Response) -> Response {
+    let what = HeaderValue::from_static("\"cache\", \"storage\"");
+    response.headers_mut().insert("clear-site-data", what);
+    response
 }
 
 /// Lets the person look at another of their organizations: a new session under a new id, bound to that organization. It ends

@@ -13,7 +13,7 @@ use super::{
         plain::{LoginPage, PasswordPage},
         shell::{Here, Theme},
     },
-    visit::{Fields, THEME_COOKIE, Visit, done, page, page_with},
+    visit::{Fields, Visit, done, page, page_with},
 };
 use crate::{
     AppState, Problem, RequestContext,
@@ -97,7 +97,7 @@ pub(super) async fn log_out(State(state): State<AppState>, person: SignedIn) -> 
     if let Some(cookie) = forget {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
-    Ok(response)
+    Ok(session::cleared(response))
 }
 
 fn password_page(
@@ -166,7 +166,8 @@ pub(super) async fn theme(State(state): State<AppState>, fields: Fields) -> Resp
         other => safe_next(Some(other)),
     };
     let mut response = Redirect::to(back).into_response();
-    let cookie = cookies::set(THEME_COOKIE, theme.as_str(), SameSite::Lax, YEAR, state.is_https());
+    let https = state.is_https();
+    let cookie = cookies::set(cookies::theme_name(https), theme.as_str(), SameSite::Lax, YEAR, https);
     if let Some(cookie) = cookie {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }

@@ -16,9 +16,6 @@ use crate::{
     auth::{SignedIn, cookies},
 };
 
-/// The cookie that remembers the theme.
-pub(super) const THEME_COOKIE: &str = "soundpost_theme";
-
 /// One look at a page.
 #[derive(Debug, Clone)]
 pub(super) struct Visit {
@@ -44,7 +41,8 @@ impl<S: Sync> FromRequestParts<S> for Visit {
 
 /// The theme that a browser chose.
 pub(crate) fn theme(headers: &HeaderMap) -> Theme {
-    cookies::read(headers, THEME_COOKIE).map(Theme::of).unwrap_or_default()
+    let chosen = [true, false].map(|https| cookies::read(headers, cookies::theme_name(https)));
+    chosen.into_iter().flatten().next().map(Theme::of).unwrap_or_default()
 }
 
 impl Visit {

@@ -50,7 +50,7 @@ fn is_crate(name: &str, tree: &Tree) -> bool {
 }
 
 /// A function of this name, a browser test of this title, or a file. `tok_01*` and `tok_01_` stand for what begins so.
-fn is_test(name: &str, tree: &Tree) -> bool {
+pub(super) fn is_test(name: &str, tree: &Tree) -> bool {
     if tree.paths.contains(name) || tree.paths.contains(&format!("tests/it/{name}")) {
         return true;
     }

@@ -83,10 +83,39 @@ pub(super) fn allow(tree: &Tree) -> Verdict {
     Ok(findings)
 }
 
+/// The product starts no other program, so no word of anybody becomes a command.
+pub(super) fn programs(tree: &Tree) -> Verdict {
+    let mut findings = Vec::new();
+    for file in tree.product().filter(|file| file.path.starts_with("crates/")) {
+        for (line, text) in file.statements().filter(|(_, text)| text.contains("process::Command")) {
+            findings.push(file.finding(line, format!("starts a program: {}", text.trim())));
+        }
+    }
+    Ok(findings)
+}
+
+/// Every crate of ours takes the lints of the workspace, which forbid unsafe code.
+pub(super) fn lints(tree: &Tree) -> Verdict {
+    let root = tree.file("Cargo.toml").ok_or("Cargo.toml is not there")?;
+    let mut findings = Vec::new();
+    if !root.text.lines().any(|line| line == "unsafe_code = \"forbid\"") {
+        findings.push(root.finding(1, "the lints of the workspace have to forbid unsafe code"));
+    }
+    for package in &tree.packages {
+        let manifest = tree.file(&package.manifest);
+        let takes = manifest.is_some_and(|file| file.text.contains("[lints]\nworkspace = true"));
+        if let (Some(file), false) = (manifest, takes) {
+            findings.push(file.finding(1, "has to take the lints of the workspace"));
+        }
+    }
+    Ok(findings)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST, allow, header, length, sql};
+    use super::{LONGEST, allow, header, length, lints, programs, sql};
     use crate::tidy::fixture::{house, places};
+    use crate::workspace::Package;
 
     #[test]
     fn sql_outside_of_a_store_is_found() {
@@ -113,6 +142,26 @@ mod tests {
             "crates/jobs/src/a.rs:4",
         ];
         assert_eq!(places(sql(&tree)), expected);
+    }
+
+    #[test]
+    fn ops_18_a_product_that_starts_programs_or_is_unsafe_is_found() {
+        let starts = "//! x\nuse std::process::Command;\nfn a() {}\n";
+        let tree = house(&[
+            ("crates/web/src/a.rs", starts),
+            ("crates/xtask/src/b.rs", starts),
+            ("tests/it/c.rs", starts),
+        ]);
+        assert_eq!(places(programs(&tree)), ["crates/web/src/a.rs:2"]);
+        let of = |root: &str, own: &str| {
+            let mut tree = house(&[("Cargo.toml", root), ("crates/a/Cargo.toml", own)]);
+            let manifest = "crates/a/Cargo.toml".to_owned();
+            tree.packages.push(Package { name: "a".to_owned(), manifest, dependencies: Vec::new() });
+            places(lints(&tree)).len()
+        };
+        let (strict, takes) =
+            ("[workspace.lints.rust]\nunsafe_code = \"forbid\"\n", "[lints]\nworkspace = true\n");
+        assert_eq!((of(strict, takes), of(strict, ""), of("", takes)), (0, 1, 1));
     }
 
     #[test]
