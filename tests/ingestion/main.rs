@@ -9,6 +9,7 @@ mod listing;
 mod outages;
 mod pace;
 mod privacy;
+mod reconciling;
 mod scheduling;
 mod stopping;
 mod support;

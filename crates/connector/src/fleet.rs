@@ -1,10 +1,12 @@
 //! The connector's reads that cross organizations: what is due, which keys are in use.
 
+use std::collections::HashSet;
+
 use db::FleetTx;
 use kernel::{ConnectionId, ConnectionStatus, OrganizationId};
 use time::OffsetDateTime;
 
-use crate::{ConnectorError, store};
+use crate::{ConnectorError, model::reason, store};
 
 /// Connections whose token should be replaced now, most urgent first.
 ///
@@ -122,6 +124,26 @@ pub async fn connections_per_status(
             Ok((word.parse().map_err(|_| ConnectorError::Damaged { what: "status" })?, count))
         })
         .collect()
+}
+
+/// Connections that can ask Gong for nothing until an admin has connected them again.
+///
+/// # Errors
+/// When the database fails.
+pub async fn unable(
+    fleet: &mut FleetTx,
+    now: OffsetDateTime,
+) -> Result<HashSet<ConnectionId>, ConnectorError> {
+    let ids: Vec<ConnectionId> = sqlx::query_scalar(
+        "select c.id from gong_connections c left join gong_credentials k on k.connection_id = c.id
+         where c.status = 'reconnect_required' and (c.reason = $2 or k.expires_at is null or k.expires_at <= $1)",
+    )
+    .bind(now)
+    .bind(reason::ACCESS_REFUSED)
+    .fetch_all(&mut **fleet)
+    .await
+    .map_err(ConnectorError::db("finding connections that have to be connected again"))?;
+    Ok(ids.into_iter().collect())
 }
 
 /// What is wrong with live connections.

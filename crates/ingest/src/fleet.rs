@@ -14,7 +14,7 @@ use crate::{
     Defaults, IngestError,
     begin::{key, wake},
     rules::{CONFIRM_AFTER, SWEEP_EVERY, task},
-    schedule::next_slot,
+    schedule::{every_of, next_slot},
     store::schedules,
 };
 
@@ -30,6 +30,11 @@ pub struct Due {
 }
 
 impl Overdue {
+    /// Of which connection it is.
+    pub const fn connection(&self) -> ConnectionId {
+        self.connection_id
+    }
+
     /// The organization and the key of the job that would do it.
     pub fn key(&self) -> (OrganizationId, String) {
         (self.organization_id, key(self.job().0, self.connection_id))
@@ -100,10 +105,7 @@ pub async fn claim_poll(
     defaults: &Defaults,
     now: OffsetDateTime,
 ) -> Result<bool, IngestError> {
-    let every = due
-        .poll_every_seconds
-        .map_or(defaults.poll_every, |s| Duration::from_secs(u64::from(s.unsigned_abs())));
-    let next = next_slot(due.connection_id, every, now);
+    let next = next_slot(due.connection_id, every_of(due.poll_every_seconds, defaults), now);
     let mut tx = db.begin(&Scope::job(due.organization_id)).await?;
     let claimed = schedules::claim_poll(&mut tx, due.connection_id, due.due_at, next).await?;
     if claimed {
@@ -137,36 +139,59 @@ pub struct Overdue {
     task: String,
 }
 
-/// Running runs, due transcripts and looks that were not taken, of active connections; whether a job is on its way or not.
+/// Running runs, due transcripts and looks that were not taken, of active connections, whether a job is on its way or not; at
+/// most `most`, in a fixed order, those behind `after`.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn overdue(
     fleet: &mut FleetTx,
     now: OffsetDateTime,
+    after: Option<&Overdue>,
     most: i64,
 ) -> Result<Vec<Overdue>, IngestError> {
     sqlx::query_as(
-        "select r.organization_id, r.connection_id, r.kind as task
-         from gong_runs r join gong_schedules s on s.connection_id = r.connection_id and s.active
-         where r.state = 'running'
-         union all
-         select distinct c.organization_id, c.connection_id,
-                case when c.lane = 1 then 'backfill_transcripts' else 'transcripts' end
-         from gong_calls c join gong_schedules s on s.connection_id = c.connection_id and s.active
-         where c.transcript_state in ('wanted', 'waiting') and (c.next_try_at is null or c.next_try_at <= $1)
-            and (c.lane = 0 or c.transcript_state = 'waiting' or coalesce((
-                select r.state from gong_runs r where r.connection_id = c.connection_id and r.kind = 'backfill'
-                order by r.created_at desc limit 1), '') <> 'cancelled')
-         union all
-         select distinct c.organization_id, c.connection_id, 'confirm'
-         from gong_calls c join gong_schedules s on s.connection_id = c.connection_id and s.active
-         where c.stored_at > c.looked_at and c.stored_at <= $3
-         limit $2",
+        "with recursive
+         -- From one connection and lane with an open call to the next, by the index: not all their calls are read.
+         ledgers (connection_id, lane) as (
+            (select connection_id, lane from gong_calls
+             where transcript_state in ('wanted', 'waiting') and ($4::uuid is null or connection_id >= $4)
+             order by connection_id, lane limit 1)
+            union all
+            select n.connection_id, n.lane from ledgers l cross join lateral (
+                select c.connection_id, c.lane from gong_calls c
+                where c.transcript_state in ('wanted', 'waiting') and (c.connection_id, c.lane) > (l.connection_id, l.lane)
+                order by c.connection_id, c.lane limit 1) n
+         ),
+         work as (
+            select r.organization_id, r.connection_id, r.kind as task
+            from gong_runs r join gong_schedules s on s.connection_id = r.connection_id and s.active
+            where r.state = 'running'
+            union all
+            select s.organization_id, l.connection_id,
+                case when l.lane = 1 then 'backfill_transcripts' else 'transcripts' end
+            from ledgers l join gong_schedules s on s.connection_id = l.connection_id and s.active
+            where (
+                select true from gong_calls c
+                where c.connection_id = l.connection_id and c.lane = l.lane and c.transcript_state in ('wanted', 'waiting')
+                    and (c.next_try_at is null or c.next_try_at <= $1)
+                    and (c.lane = 0 or c.transcript_state = 'waiting' or coalesce((
+                        select r.state from gong_runs r where r.connection_id = c.connection_id and r.kind = 'backfill'
+                        order by r.created_at desc limit 1), '') <> 'cancelled')
+                limit 1)
+            union all
+            select distinct c.organization_id, c.connection_id, 'confirm'
+            from gong_calls c join gong_schedules s on s.connection_id = c.connection_id and s.active
+            where c.stored_at > c.looked_at and c.stored_at <= $3
+         )
+         select * from work where $4::uuid is null or (connection_id, task) > ($4, $5)
+         order by connection_id, task limit $2",
     )
     .bind(now)
     .bind(most)
     .bind(now - CONFIRM_AFTER)
+    .bind(after.map(|after| after.connection_id))
+    .bind(after.map(|after| after.task.as_str()))
     .fetch_all(&mut **fleet)
     .await
     .map_err(IngestError::db("finding work that lies still"))
@@ -196,6 +221,35 @@ pub async fn oldest_due_poll(
         .fetch_one(&mut **fleet)
         .await
         .map_err(IngestError::db("finding the oldest poll that is due"))
+}
+
+/// Hours of requests, ended runs and closed losses that are older than this say nothing to anybody.
+const KEPT: time::Duration = time::Duration::days(30);
+/// Rows of one table that are swept out at once.
+const SWEPT_AT_ONCE: i64 = 5_000;
+
+/// Deletes what is old: hours of requests, ended runs but for the newest of each kind, closed losses.
+///
+/// # Errors
+/// When the database fails.
+pub async fn sweep_old(fleet: &mut FleetTx, now: OffsetDateTime) -> Result<(), IngestError> {
+    for query in [
+        "delete from gong_usage where ctid = any(array(select ctid from gong_usage where hour < $1 limit $2))",
+        "delete from gong_runs where ctid = any(array(
+            select r.ctid from gong_runs r where r.finished_at < $1 and exists (
+                select from gong_runs n where n.organization_id = r.organization_id and n.connection_id = r.connection_id
+                    and n.kind = r.kind and n.created_at > r.created_at)
+            limit $2))",
+        "select soundpost_sweep_losses($1, $2)",
+    ] {
+        sqlx::query(query)
+            .bind(now - KEPT)
+            .bind(SWEPT_AT_ONCE)
+            .execute(&mut **fleet)
+            .await
+            .map_err(IngestError::db("sweeping out what is old"))?;
+    }
+    Ok(())
 }
 
 /// Companies that may not be asked now: those whose day is used up, and those that Gong told to wait.

@@ -5,8 +5,10 @@
 use std::time::Duration;
 
 use connector::{Event, Witness};
+use db::FleetTx;
 use kernel::{ConnectionId, ConnectionStatus, OrganizationId, Scope};
 use queue::{Lane, NewJob};
+use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Chronicle, Rooms, handlers::REFRESH};
@@ -22,6 +24,9 @@ const COUNT_EVERY: Duration = Duration::from_secs(4);
 const POLLS_A_LOOK: i64 = 25;
 /// Token refreshes started in one look.
 const REFRESHES_A_LOOK: i64 = 100;
+/// What lies still is looked through in pages of so many, and so much of it is woken in one round.
+const PAGE: i64 = 1_000;
+const WAKES_A_ROUND: usize = 1_000;
 /// A wake-up that was lost is made up for after this.
 const REWAKE_AFTER: Duration = Duration::from_secs(120);
 
@@ -129,6 +134,42 @@ async fn send_refresh(
     Ok(tx.commit().await?)
 }
 
+/// All work that lies still and could be done, page by page: what has its job does not stand before what has lost it.
+async fn overdue(
+    fleet: &mut FleetTx,
+    now: OffsetDateTime,
+) -> Result<Vec<ingest::fleet::Overdue>, ScheduleError> {
+    let unable = connector::fleet::unable(fleet, now).await?;
+    let (mut lost, mut after) = (Vec::new(), None);
+    while lost.len() < WAKES_A_ROUND {
+        let page = ingest::fleet::overdue(fleet, now, after.as_ref(), PAGE).await?;
+        let Some(last) = page.last().cloned() else { break };
+        let keys: Vec<_> = page.iter().map(ingest::fleet::Overdue::key).collect();
+        let spoken_for = queue::spoken_for(fleet, &keys).await?;
+        let able = page.into_iter().filter(|work| !unable.contains(&work.connection()));
+        lost.extend(able.filter(|work| !spoken_for.contains(&work.key())));
+        after = Some(last);
+    }
+    Ok(lost)
+}
+
+/// The same of what is due for privacy.
+async fn chores(
+    fleet: &mut FleetTx,
+    now: OffsetDateTime,
+) -> Result<Vec<ingest::fleet::Chore>, ScheduleError> {
+    let (mut lost, mut after) = (Vec::new(), None);
+    while lost.len() < WAKES_A_ROUND {
+        let page = ingest::fleet::chores(fleet, now, after.as_ref(), PAGE).await?;
+        let Some(last) = page.last().cloned() else { break };
+        let keys: Vec<_> = page.iter().map(ingest::fleet::Chore::key).collect();
+        let spoken_for = queue::spoken_for(fleet, &keys).await?;
+        lost.extend(page.into_iter().filter(|chore| !spoken_for.contains(&chore.key())));
+        after = Some(last);
+    }
+    Ok(lost)
+}
+
 /// Wakes what lies still, ends pauses that are over, and sweeps out what is old, once.
 ///
 /// # Errors
@@ -136,23 +177,18 @@ async fn send_refresh(
 pub async fn reconcile_once(rooms: &Rooms) -> Result<(), ScheduleError> {
     let now = rooms.ambient.now();
     let mut fleet = rooms.db.fleet().await?;
-    let overdue = ingest::fleet::overdue(&mut fleet, now, 1_000).await?;
-    let chores = ingest::fleet::chores(&mut fleet, now, 1_000).await?;
-    let keys: Vec<_> = overdue
-        .iter()
-        .map(ingest::fleet::Overdue::key)
-        .chain(chores.iter().map(ingest::fleet::Chore::key))
-        .collect();
-    let spoken_for = queue::spoken_for(&mut fleet, &keys).await?;
+    let overdue = overdue(&mut fleet, now).await?;
+    let chores = chores(&mut fleet, now).await?;
     let pauses = connector::fleet::ended_pauses(&mut fleet, now).await?;
     connector::fleet::sweep_flows(&mut fleet, now).await?;
     accounts::sweep_expired_sessions(&mut fleet, now).await?;
     accounts::sweep_claims(&mut fleet, now).await?;
+    ingest::fleet::sweep_old(&mut fleet, now).await?;
     fleet.commit().await?;
-    for work in overdue.iter().filter(|work| !spoken_for.contains(&work.key())) {
+    for work in &overdue {
         ingest::fleet::rewake(&rooms.db, work, now + REWAKE_AFTER).await?;
     }
-    for chore in chores.iter().filter(|chore| !spoken_for.contains(&chore.key())) {
+    for chore in &chores {
         ingest::fleet::send_chore(&rooms.db, chore).await?;
     }
     for (organization, connection) in pauses {

@@ -37,13 +37,20 @@ impl Chore {
     }
 }
 
-/// Calls to look at again or to purge, people to erase, and retention times that are over.
+/// Calls to look at again or to purge, people to erase, and retention times that are over; at most `most`, in a fixed order,
+/// those behind `after`.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn chores(fleet: &mut FleetTx, now: OffsetDateTime, most: i64) -> Result<Vec<Chore>, IngestError> {
+pub async fn chores(
+    fleet: &mut FleetTx,
+    now: OffsetDateTime,
+    after: Option<&Chore>,
+    most: i64,
+) -> Result<Vec<Chore>, IngestError> {
     sqlx::query_as(
-        "select l.organization_id, l.connection_id as subject, 'recheck' as task
+        "select * from (
+         select l.organization_id, l.connection_id as subject, 'recheck' as task
          from gong_losses l join gong_schedules s on s.connection_id = l.connection_id and s.active
          where l.state = 'checking' and l.seen_at <= $3
          union
@@ -52,12 +59,15 @@ pub async fn chores(fleet: &mut FleetTx, now: OffsetDateTime, most: i64) -> Resu
          select organization_id, organization_id, 'erase' from gong_erasures where state <> 'done'
          union
          select organization_id, organization_id, 'retention' from gong_privacy
-         where retention_days is not null and next_retention_at <= $1
-         limit $2",
+         where retention_days is not null and next_retention_at <= $1) chores
+         where $4::uuid is null or (subject, task) > ($4, $5)
+         order by subject, task limit $2",
     )
     .bind(now)
     .bind(most)
     .bind(now - time::Duration::minutes(10))
+    .bind(after.map(|after| after.subject))
+    .bind(after.map(|after| after.task.as_str()))
     .fetch_all(&mut **fleet)
     .await
     .map_err(IngestError::db("finding what is due for privacy"))
