@@ -170,11 +170,6 @@ fn blocks(text: &str) -> Vec<(usize, String, String)> {
             && (depth == 0 || depth == 2 && !found.last().is_some_and(|(_, head, _)| head.contains('&')))
         {
             found.push((at + 1, words.to_owned(), String::new()));
-        } else if depth == 2
-            && words.ends_with(':')
-            && found.last().is_some_and(|(_, head, _)| !head.contains('&'))
-        {
-            found.push((at + 1, words.to_owned(), String::new()));
         } else if let Some((.., body)) = found.last_mut() {
             body.push_str(line);
             body.push('\n');
