@@ -73,7 +73,7 @@ async fn old_hours_runs_and_losses_are_swept_out_and_the_newest_runs_stay() {
     ] {
         sqlx::query(query).execute(world.db.pool()).await.unwrap();
     }
-    jobs::schedule::reconcile_once(&world.rooms).await.unwrap();
+    jobs::schedule::sweep_once(&world.rooms).await.unwrap();
     let left = async |query| world.number(query).await;
     assert!((29..=31).contains(&left("select count(*) from gong_usage").await));
     assert!((29..=31).contains(&left("select count(*) from gong_runs where kind = 'poll'").await));

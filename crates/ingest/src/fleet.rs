@@ -226,7 +226,7 @@ pub async fn oldest_due_poll(
 /// Hours of requests, ended runs and closed losses that are older than this say nothing to anybody.
 const KEPT: time::Duration = time::Duration::days(30);
 /// Rows of one table that are swept out at once.
-const SWEPT_AT_ONCE: i64 = 5_000;
+const SWEPT_AT_ONCE: i64 = 50_000;
 
 /// Deletes what is old: hours of requests, ended runs but for the newest of each kind, closed losses.
 ///

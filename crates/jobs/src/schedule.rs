@@ -24,6 +24,8 @@ const COUNT_EVERY: Duration = Duration::from_secs(4);
 const POLLS_A_LOOK: i64 = 25;
 /// Token refreshes started in one look.
 const REFRESHES_A_LOOK: i64 = 100;
+/// How often what nobody reads any more is swept out: finding it reads whole tables.
+const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 /// What lies still is looked through in pages of so many, and so much of it is woken in one round.
 const PAGE: i64 = 1_000;
 const WAKES_A_ROUND: usize = 1_000;
@@ -57,6 +59,9 @@ pub async fn run(rooms: Rooms, stop: CancellationToken) {
     let first = tokio::time::Instant::now() + RECONCILE_EVERY / 4;
     let mut reconcile = tokio::time::interval_at(first, RECONCILE_EVERY);
     reconcile.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let first = tokio::time::Instant::now() + rooms.ambient.jitter(SWEEP_EVERY);
+    let mut sweep = tokio::time::interval_at(first, SWEEP_EVERY);
+    sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut count = tokio::time::interval(COUNT_EVERY);
     count.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -64,6 +69,7 @@ pub async fn run(rooms: Rooms, stop: CancellationToken) {
             () = stop.cancelled() => return,
             _ = look.tick() => look_once(&rooms).await,
             _ = reconcile.tick() => reconcile_once(&rooms).await,
+            _ = sweep.tick() => sweep_once(&rooms).await,
             _ = count.tick() => count_once(&rooms).await,
         };
         if let Err(error) = result {
@@ -134,6 +140,16 @@ async fn send_refresh(
     Ok(tx.commit().await?)
 }
 
+/// Deletes what nobody reads any more, once.
+///
+/// # Errors
+/// When the database fails.
+pub async fn sweep_once(rooms: &Rooms) -> Result<(), ScheduleError> {
+    let mut fleet = rooms.db.fleet().await?;
+    ingest::fleet::sweep_old(&mut fleet, rooms.ambient.now()).await?;
+    Ok(fleet.commit().await?)
+}
+
 /// All work that lies still and could be done, page by page: what has its job does not stand before what has lost it.
 async fn overdue(
     fleet: &mut FleetTx,
@@ -183,7 +199,6 @@ pub async fn reconcile_once(rooms: &Rooms) -> Result<(), ScheduleError> {
     connector::fleet::sweep_flows(&mut fleet, now).await?;
     accounts::sweep_expired_sessions(&mut fleet, now).await?;
     accounts::sweep_claims(&mut fleet, now).await?;
-    ingest::fleet::sweep_old(&mut fleet, now).await?;
     fleet.commit().await?;
     for work in &overdue {
         ingest::fleet::rewake(&rooms.db, work, now + REWAKE_AFTER).await?;
