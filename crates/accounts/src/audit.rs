@@ -172,7 +172,7 @@ pub(crate) async fn write(
 }
 
 /// Replaces every value whose field name speaks of a secret, and every text that looks like an API key, by `***`.
-pub fn masked(value: Value) -> Value {
+fn masked(value: Value) -> Value {
     match value {
         Value::Object(fields) => Value::Object(fields.into_iter().map(masked_field).collect::<Map<_, _>>()),
         Value::Array(items) => Value::Array(items.into_iter().map(masked).collect()),

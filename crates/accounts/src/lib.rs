@@ -29,7 +29,7 @@ pub use actions::Action;
 pub use api_keys::{
     ApiKey, KeyHolder, MOST_KEYS, api_keys, authenticate_api_key, create_api_key, revoke_api_key,
 };
-pub use audit::{AuditLine, Entry, RequestInfo, activity, audit, latest, masked};
+pub use audit::{AuditLine, Entry, RequestInfo, activity, audit, latest};
 pub use claims::{
     ANSWER_LIVES, Asked, Claimed, KeptAnswer, MOST_CLAIMS, claim_request, give_back, keep_answer,
     sweep_claims,
@@ -40,20 +40,19 @@ pub use export::{export_page, exported, import_rows, unknown_password};
 pub use fields::password_policy;
 pub use key_format::looks_like_api_key;
 pub use login::{LoggedIn, LoginError, LoginRequest, login};
-pub use masking::{erase_organization, forget_account, mask_records, member_email};
+pub use masking::{erase_organization, forget_account, mask_records};
 pub use members::{
     AddedMember, MOST_MEMBERS, MemberLine, add_member, address_of, change_role, leave_organization, member,
     members, remove_member,
 };
 pub use organizations::{
     CreatedOrganization, Member, Membership, NewOrganization, Organization, create_organization,
-    memberships_of_email, memberships_of_user, organization, rename_organization, resolve_session,
+    memberships_of_user, organization, rename_organization, resolve_session,
 };
 pub use password::PasswordHasher;
 pub use password_change::{ChangePassword, change_password, reset_password};
 pub use permission::{MATRIX, Permission, Row, matrix_markdown, require};
 pub use sessions::{
-    ABSOLUTE_END, IDLE_END, PgSessionStore, SESSION_KEY, SessionData, Standing, end_sessions_of,
-    session_by_hash,
+    ABSOLUTE_END, IDLE_END, PgSessionStore, SESSION_KEY, SessionData, Standing, id_hash, session_by_hash,
 };
 pub use sweep::{Swept, sweep_expired_sessions};

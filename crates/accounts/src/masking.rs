@@ -1,7 +1,7 @@
 //! Forgetting a person, and forgetting an organization. Knows no address: who is to be masked is for the caller to tell.
 
 use db::Tx;
-use kernel::{Ambient, UserId};
+use kernel::Ambient;
 use serde_json::Value;
 
 use crate::{
@@ -72,14 +72,6 @@ fn inside(value: &mut Value, mask: &dyn Fn(&str) -> Option<String>) -> bool {
         }
         _ => false,
     }
-}
-
-/// The address of a member; nothing for somebody who is none.
-///
-/// # Errors
-/// When the database fails.
-pub async fn member_email(tx: &mut Tx, user: UserId) -> Result<Option<String>, AccountsError> {
-    store::email_of(tx, user).await
 }
 
 /// Makes sure that a person who is to be erased has no account here, and deletes one that belongs to no organization.

@@ -105,20 +105,6 @@ pub async fn memberships_of_user(
     fleet::people::memberships(fleet, user).await
 }
 
-/// For operators: the organizations of the person with this address, and the person's id.
-///
-/// # Errors
-/// When the database fails.
-pub async fn memberships_of_email(
-    fleet: &mut FleetTx,
-    email: &str,
-) -> Result<Option<(UserId, Vec<Membership>)>, AccountsError> {
-    let Some(user) = fleet::people::user_by_email(fleet, &fields::email_to_look_for(email)).await? else {
-        return Ok(None);
-    };
-    Ok(Some((user.id, fleet::people::memberships(fleet, user.id).await?)))
-}
-
 /// For operators: makes an organization and its first owner.
 ///
 /// # Errors

@@ -41,9 +41,6 @@ pub struct SessionData {
     /// When the session was last used, to within five seconds.
     #[serde(with = "time::serde::rfc3339")]
     pub seen_at: OffsetDateTime,
-    /// A token that forms of this session carry, where the door wants one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub csrf: Option<String>,
 }
 
 /// Whether a session still counts.
@@ -58,7 +55,7 @@ pub enum Standing {
 impl SessionData {
     /// A session that begins now.
     pub const fn begin(user: UserId, organization: OrganizationId, now: OffsetDateTime) -> Self {
-        Self { user, organization, created_at: now, seen_at: now, csrf: None }
+        Self { user, organization, created_at: now, seen_at: now }
     }
 
     /// Whether the session still counts: used within 30 minutes, and begun within 12 hours.
@@ -82,7 +79,7 @@ impl SessionData {
 }
 
 /// The hash under which a session is stored.
-pub(crate) fn id_hash(id: &Id) -> [u8; 32] {
+pub fn id_hash(id: &Id) -> [u8; 32] {
     Sha256::digest(id.to_string().as_bytes()).into()
 }
 
@@ -101,18 +98,6 @@ pub async fn session_by_hash(
     let session = serde_json::from_value(data[SESSION_KEY].take())
         .map_err(|_| AccountsError::Corrupt { what: "session" })?;
     Ok(Some(session))
-}
-
-/// Ends the sessions of a person, in every process and at once; `except` is kept. Commit afterwards.
-///
-/// # Errors
-/// When the database fails.
-pub async fn end_sessions_of(
-    fleet: &mut FleetTx,
-    user: UserId,
-    except: Option<&Id>,
-) -> Result<u64, AccountsError> {
-    fleet::sessions::delete_of_user(fleet, user, None, except.map(id_hash)).await
 }
 
 /// The store for tower-sessions. An end of the session decides over what the cookie layer believes: the end is taken

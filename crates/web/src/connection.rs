@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::{
     AppState, Problem,
-    auth::{Caller, SignedIn, session},
+    auth::{Caller, SignedIn},
     conditional::IfMatch,
     gong_settings::GongSettings,
 };
@@ -37,7 +37,7 @@ pub(crate) async fn begin(
     history: Option<Lookback>,
 ) -> Result<Begun, Problem> {
     person.require(state, Permission::ManageConnection).await?;
-    let session = session::hash_of(&person.session.id);
+    let session = accounts::id_hash(&person.session.id);
     let begun = state.connector.begin(&person.scope, person.user, session, history).await?;
     let mut tx = person.begin(state).await?;
     let detail = json!({ "history_days": history.map(Lookback::get) });

@@ -77,15 +77,6 @@ pub(crate) async fn is_member(tx: &mut Tx, email: &str) -> Result<bool, Accounts
     .map_err(failed("looking for a member to erase"))
 }
 
-/// The address of a member.
-pub(crate) async fn email_of(tx: &mut Tx, user: kernel::UserId) -> Result<Option<String>, AccountsError> {
-    sqlx::query_scalar("select email from users where id = $1")
-        .bind(user)
-        .fetch_optional(&mut **tx)
-        .await
-        .map_err(failed("reading the address of a member"))
-}
-
 /// Deletes the account of a person who belongs to no organization.
 pub(crate) async fn forget_account(tx: &mut Tx, email: &str) -> Result<bool, AccountsError> {
     sqlx::query_scalar("select soundpost_forget_account($1)")

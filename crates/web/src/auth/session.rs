@@ -6,7 +6,6 @@ use accounts::{
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use kernel::{ExposeSecret, OrganizationId, SecretString};
-use sha2::{Digest, Sha256};
 use std::{collections::HashMap, fmt};
 use tower_sessions_core::{
     SessionStore,
@@ -36,11 +35,6 @@ impl fmt::Debug for LiveSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LiveSession").field("user", &self.data.user).finish_non_exhaustive()
     }
-}
-
-/// The hash by which others may refer to a session.
-pub(crate) fn hash_of(id: &Id) -> [u8; 32] {
-    Sha256::digest(id.to_string().as_bytes()).into()
 }
 
 fn store(state: &AppState) -> PgSessionStore {
