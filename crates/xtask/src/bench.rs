@@ -1,9 +1,12 @@
 //! `cargo xtask bench`: the promised figures, measured on this machine against the simulated Gong and a PostgreSQL that
 //! forgets nothing. Prints a table and writes docs/BENCHMARKS.md. Speaks to our programs only as the outside does.
 
+mod day;
 mod fleet;
+mod history;
 mod ingest;
 mod load;
+mod logins;
 mod pace;
 mod pages;
 mod pooler;
@@ -33,16 +36,19 @@ pub(crate) struct Options {
 type Scenario = fn(&Ground, &Options, &mut Part) -> Result<(), Fault>;
 
 /// In the order of the report.
-const SCENARIOS: [(&str, Scenario); 10] = [
+const SCENARIOS: [(&str, Scenario); 13] = [
     ("requests", requests::measure),
     ("pace-3", pace::at_the_limit),
     ("pace-default", pace::by_default),
     ("ingest", ingest::measure),
+    ("history", history::measure),
     ("fleet", fleet::measure),
+    ("day", day::measure),
     ("start", start::measure),
     ("pages", pages::measure),
     ("million", load::million),
     ("streams", load::streams),
+    ("logins", logins::measure),
     ("pooler", pooler::measure),
 ];
 

@@ -52,6 +52,12 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// With a cookie of this host.
+    pub(crate) fn with_cookie(host: &str, name: &str, value: &str) -> Self {
+        let jar = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        Self { cookies: BTreeMap::from([(host.to_owned(), jar)]) }
+    }
+
     /// `GET url`.
     pub(crate) fn get(&mut self, url: &str) -> Result<Answer, Fault> {
         self.send("GET", url, None)

@@ -2,6 +2,7 @@
 //! Speaks to all of them only as the outside does.
 
 pub(crate) mod app;
+pub(crate) mod clock;
 pub(crate) mod ground;
 pub(crate) mod machine;
 pub(crate) mod process;

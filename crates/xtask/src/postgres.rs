@@ -53,9 +53,13 @@ impl Postgres {
     }
 
     /// One for measuring: as durable as the demo's, on disk, gone afterwards. With the settings it was given.
-    pub(crate) fn for_bench(workspace: &Workspace) -> Result<(Self, String), Fault> {
+    /// `environment` is added to ours.
+    pub(crate) fn for_bench(
+        workspace: &Workspace,
+        environment: Vec<(String, String)>,
+    ) -> Result<(Self, String), Fault> {
         let binaries = binaries::find_or_install()?;
-        let postgres = cluster::start_for_bench(&binaries, &workspace.target.join("xtask"))?;
+        let postgres = cluster::start_for_bench(&binaries, &workspace.target.join("xtask"), environment)?;
         Ok((postgres, cluster::MEASURED.join(", ")))
     }
 

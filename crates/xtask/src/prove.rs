@@ -15,6 +15,7 @@ pub(crate) mod report;
 mod tokens;
 mod town;
 mod trouble;
+mod turns;
 mod upgrade;
 
 use std::collections::VecDeque;
@@ -55,7 +56,7 @@ struct Stage {
 
 type Run = fn(&Stage, &Options, &mut Outcome) -> Result<(), Fault>;
 
-const EXPERIMENTS: [(&str, Run); 17] = [
+const EXPERIMENTS: [(&str, Run); 18] = [
     // The longest first, so that those beside each other end together.
     ("JOB-01", backfill::survives_kills),
     ("TOK-16", tokens::escrow),
@@ -74,6 +75,7 @@ const EXPERIMENTS: [(&str, Run); 17] = [
     ("JOB-16", queue::strangers),
     ("TEN-11", queue::noisy_neighbour),
     ("JOB-14", queue::after_an_outage),
+    ("JOB-19", turns::everybody),
 ];
 
 /// Runs what was asked for; `false` when an invariant was broken.

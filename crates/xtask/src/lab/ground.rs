@@ -31,7 +31,15 @@ pub(crate) struct Ground {
 impl Ground {
     /// For measuring: release programs, a database that forgets nothing and counts statements.
     pub(crate) fn measured(workspace: &Workspace) -> Result<Self, Fault> {
-        let (postgres, settings) = Postgres::for_bench(workspace)?;
+        Self::measured_with(workspace, Vec::new())
+    }
+
+    /// The same, where PostgreSQL finds more in its environment.
+    pub(crate) fn measured_with(
+        workspace: &Workspace,
+        environment: Vec<(String, String)>,
+    ) -> Result<Self, Fault> {
+        let (postgres, settings) = Postgres::for_bench(workspace, environment)?;
         Self::on(postgres, settings, true, workspace.programs(true))
     }
 
@@ -169,6 +177,24 @@ impl Database {
              where d.datname = current_database() and query not like '%pg_stat_statements%'
              order by total_exec_time desc limit {most}"
         ))
+    }
+
+    /// The statements that came most often since the last [`Database::forget_statements`], a line each.
+    pub(crate) fn most_often(&self, most: u32) -> Result<String, Fault> {
+        self.query(&format!(
+            "select format('%6s x %9s ms  %s', calls, round(total_exec_time::numeric, 1), left(regexp_replace(query, '\\s+', ' ', 'g'), 110))
+             from pg_stat_statements s join pg_database d on d.oid = s.dbid
+             where d.datname = current_database() and query not like '%pg_stat_statements%'
+             order by calls desc, query limit {most}"
+        ))
+    }
+
+    /// Counts statements from zero.
+    pub(crate) fn forget_statements(&self) -> Result<(), Fault> {
+        self.query(
+            "select pg_stat_statements_reset(0, (select oid from pg_database where datname = current_database()), 0)",
+        )
+        .map(|_| ())
     }
 
     /// Runs one `\copy` and says how many seconds it took and how many CPU seconds psql itself.

@@ -52,22 +52,28 @@ struct Cluster<'a> {
     log: PathBuf,
     user: Option<u32>,
     settings: &'a [&'a str],
+    /// Added to ours.
+    environment: Vec<(String, String)>,
     sweep: Option<PathBuf>,
 }
 
 /// Starts a server whose folder is removed when it ends; `cache` keeps a fresh data folder to copy from.
 pub(super) fn start_for_tests(binaries: &Binaries, cache: &Path) -> Result<Postgres, Fault> {
-    start_passing(binaries, cache, &roomy_folder(), &FORGETFUL)
+    start_passing(binaries, cache, &roomy_folder(), &FORGETFUL, Vec::new())
 }
 
 /// The same on disk, with the settings that are measured.
-pub(super) fn start_for_bench(binaries: &Binaries, cache: &Path) -> Result<Postgres, Fault> {
-    start_passing(binaries, cache, &std::env::temp_dir(), &MEASURED)
+pub(super) fn start_for_bench(
+    binaries: &Binaries,
+    cache: &Path,
+    environment: Vec<(String, String)>,
+) -> Result<Postgres, Fault> {
+    start_passing(binaries, cache, &std::env::temp_dir(), &MEASURED, environment)
 }
 
 /// The same for proofs.
 pub(super) fn start_for_proofs(binaries: &Binaries, cache: &Path) -> Result<Postgres, Fault> {
-    start_passing(binaries, cache, &roomy_folder(), &PROVED)
+    start_passing(binaries, cache, &roomy_folder(), &PROVED, Vec::new())
 }
 
 fn start_passing(
@@ -75,6 +81,7 @@ fn start_passing(
     cache: &Path,
     place: &Path,
     settings: &'static [&'static str],
+    environment: Vec<(String, String)>,
 ) -> Result<Postgres, Fault> {
     let user = other_user();
     let name = format!("soundpost-test-{}-{}", std::process::id(), secret::random_word(4)?);
@@ -95,7 +102,7 @@ fn start_passing(
         }
     };
     let log = folder.join("log");
-    let cluster = Cluster { binaries, data, password, log, user, settings, sweep: Some(folder) };
+    let cluster = Cluster { binaries, data, password, log, user, settings, environment, sweep: Some(folder) };
     let (url, server) = cluster.start()?;
     Ok(cluster.running(url, server, Some(swept)))
 }
@@ -129,7 +136,16 @@ pub(super) fn start_for_demo(binaries: &Binaries, root: &Path, keep: &Path) -> R
     }
     let password = fs::read_to_string(&file).doing("reading the password of PostgreSQL")?.trim().to_owned();
     let log = keep.join("postgres.log");
-    let cluster = Cluster { binaries, data, password, log, user, settings: &DURABLE, sweep: None };
+    let cluster = Cluster {
+        binaries,
+        data,
+        password,
+        log,
+        user,
+        settings: &DURABLE,
+        environment: Vec::new(),
+        sweep: None,
+    };
     let (url, server) = cluster.start()?;
     Ok(cluster.running(url, server, None))
 }
@@ -189,7 +205,7 @@ impl Cluster<'_> {
             name: "PostgreSQL",
             program: self.binaries.folder.join("postgres"),
             arguments,
-            environment: Vec::new(),
+            environment: self.environment.clone(),
             folder: self.data.clone(),
             user: self.user,
             signal: "INT",
