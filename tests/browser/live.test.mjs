@@ -95,6 +95,22 @@ test("UIX-04 the bar never goes back and ends at 100 % with what the database ho
   assert.equal(Number(listed.replaceAll(",", "")), expected.length);
 });
 
+test("UIX-04 a page whose stream is alive asks for nothing while nothing happens", async (t) => {
+  const world = await start({ calls: 10 });
+  t.after(() => world.end());
+  const page = await enter(world);
+  await connect(world, page);
+  await settled(world, page);
+  await page.goto(`${world.url}${PAGE}`);
+  await sleep(3000);
+  let asked = 0;
+  page.on("request", (request) => { if (request.url().endsWith("/panel")) asked += 1; });
+  await sleep(20_000);
+  assert.ok(asked <= 1, `the page asked ${asked} times within 20 seconds`);
+  await page.request.patch(`${world.url}/api/v1/integrations/gong`, { data: { paused: true }, headers: { origin: world.url } });
+  await eventually("the page says paused", async () => (await page.locator("#panel").getAttribute("data-status")) === "paused", 5);
+});
+
 test("UIX-04 behind a proxy that holds the stream back the page looks for itself within ten seconds", async (t) => {
   const world = await start({ calls: 10, cuttable: true });
   t.after(() => world.end());
@@ -103,6 +119,13 @@ test("UIX-04 behind a proxy that holds the stream back the page looks for itself
   await connect(world, page);
   await settled(world, page);
   await sleep(500);
+  let told = 0;
+  await page.exposeFunction("told", () => { told += 1; });
+  await page.evaluate((at) => {
+    const stream = new EventSource(at);
+    for (const name of ["status", "beat"]) stream.addEventListener(name, () => globalThis.told());
+  }, "/api/v1/integrations/gong/events");
   await page.request.patch(`${world.url}/api/v1/integrations/gong`, { data: { paused: true }, headers: { origin: world.url } });
   await eventually("the page says paused", async () => (await page.locator("#panel").getAttribute("data-status")) === "paused", 10);
+  assert.equal(told, 0, "the stream told nobody: the page looked for itself");
 });

@@ -53,6 +53,24 @@ async fn api_07_the_headers_are_true_to_the_last_request_and_waiting_helps() {
 }
 
 #[tokio::test]
+async fn api_07_a_key_that_nobody_knows_counts_for_its_address() {
+    let options = WorldOptions { workers: false, api_per_minute: 20, ..WorldOptions::default() };
+    let mut world = World::with(options).await;
+    let acme = world.organization("acme").await;
+    assert_eq!(acme.api.get("/api/v1/calls").await.status, 200);
+    let mut statuses = Vec::new();
+    for _ in 0..30 {
+        let made_up = format!("spk_live_{}", uuid::Uuid::new_v4().simple());
+        statuses.push(world.browser().with_key(&made_up).get("/api/v1/calls").await.status.as_u16());
+    }
+    assert_eq!(statuses[0], 401);
+    assert_eq!(statuses[20..], [429; 10], "{statuses:?}");
+    assert_eq!(acme.api.get("/api/v1/calls").await.status, 200, "a friend at the same address goes on");
+    assert_eq!(acme.browser.get("/api/v1/calls").await.status, 200, "and so does a session");
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn api_07_every_answer_of_the_api_says_how_much_is_left() {
     let mut world = still_world().await;
     let acme = world.organization("acme").await;

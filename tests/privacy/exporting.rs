@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use gong_sim::NewCall;
 use serde_json::{Value, json};
-use stories::World;
+use stories::{PASSWORD, World};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 /// The rows of an export by table, without what cannot come along.
 fn rows(export: &str) -> BTreeMap<String, Vec<Value>> {
@@ -135,5 +139,51 @@ async fn ten_19_a_file_that_is_cut_off_or_no_export_is_noticed() {
     }
     let cut: String = text.lines().take(text.lines().count() - 1).map(|line| format!("{line}\n")).collect();
     assert!(import(&db, &cut).await.unwrap_err().to_string().starts_with("the file is cut off"));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn ten_19_who_loses_the_role_while_the_export_is_read_does_not_get_the_rest() {
+    let world =
+        World::with(stories::WorldOptions { workers: false, ..stories::WorldOptions::default() }).await;
+    let acme = world.organization("acme").await;
+    let bob = json!({ "email": "bob@people.example", "role": "owner" });
+    let bob = acme.browser.post("/api/v1/members", bob).await.json();
+    let browser = world.browser();
+    browser.log_in("bob@people.example", bob["initial_password"].as_str().unwrap()).await;
+    let change = json!({ "current_password": bob["initial_password"], "new_password": PASSWORD });
+    assert_eq!(browser.post("/api/v1/me/password", change).await.status, 204);
+    // More than fits between a server and a reader that does not read.
+    sqlx::query(
+        "insert into audit_log (id, organization_id, at, actor_kind, action, detail)
+         select gen_random_uuid(), $1, now(), 'job', 'story', jsonb_build_object('text', repeat('x', 15000)) from generate_series(1, 3000)",
+    )
+    .bind(acme.id)
+    .execute(world.db.pool())
+    .await
+    .unwrap();
+    let port = browser.base.port().unwrap();
+    let mut socket = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let cookie = browser.cookie("soundpost").unwrap();
+    let head = format!(
+        "GET /api/v1/export HTTP/1.1\r\nhost: localhost:{port}\r\ncookie: soundpost={cookie}\r\nconnection: close\r\n\r\n"
+    );
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut start = [0; 1000];
+    socket.read_exact(&mut start).await.unwrap();
+    assert!(start.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&start));
+    let second = browser.get("/api/v1/export").await;
+    assert_eq!((second.status.as_u16(), second.code().as_str()), (429, "too_many_exports"));
+
+    let removed = acme.browser.delete(&format!("/api/v1/members/{}", bob["id"].as_str().unwrap())).await;
+    assert_eq!(removed.status, 204, "{}", removed.text);
+
+    let mut rest = Vec::new();
+    let end = tokio::time::timeout(std::time::Duration::from_secs(20), socket.read_to_end(&mut rest)).await;
+    assert!(end.is_ok(), "it ends");
+    let rest = String::from_utf8_lossy(&rest);
+    assert!(!rest.contains("\"end\":true"), "the last line is missing");
+    let rows = rest.matches("\"action\":\"story\"").count();
+    assert!(rows < 3000, "{rows} of 3000");
     world.finish().await;
 }

@@ -7,6 +7,7 @@
 )]
 
 mod answers;
+mod beginnings;
 mod companies;
 mod cross_site;
 mod foreign;
@@ -15,6 +16,7 @@ mod headers;
 mod health;
 mod keys;
 mod leaving;
+mod lists;
 mod manners;
 mod plain_words;
 mod program;

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use serde_json::json;
 use stories::PASSWORD;
 
-use crate::support::{is_stored, still_world};
+use crate::support::{Live, is_stored, still_world};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -67,6 +67,40 @@ async fn ten_14_thirty_minutes_without_use_end_a_session() {
     world.wait(30 * MINUTE + Duration::from_secs(5));
     assert_eq!(acme.browser.get("/api/v1/me").await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(acme.api.get("/api/v1/calls").await.status, StatusCode::OK, "a key has no such end");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn ten_14_a_page_that_lies_open_keeps_no_session_alive() {
+    let world = still_world().await;
+    let acme = world.organization("acme").await;
+    world.connect(&acme, None).await;
+    let headers = [("x-live", "1")];
+    let panel =
+        || acme.browser.send(reqwest::Method::GET, "/settings/integrations/gong/panel", &headers, None);
+    for _ in 0..2 {
+        world.wait(14 * MINUTE);
+        assert_eq!(panel().await.status, StatusCode::OK, "the page keeps itself fresh");
+        let live = Live::of_session(&acme.browser).await;
+        assert!(live.text.contains("event: status"), "{}", live.text);
+    }
+    world.wait(3 * MINUTE);
+    assert_eq!(panel().await.status, StatusCode::SEE_OTHER, "nobody did anything for 31 minutes");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn uix_04_a_stream_beats_so_that_silence_means_something() {
+    let world = still_world().await;
+    let acme = world.organization("acme").await;
+    let mut live = Live::of_session(&acme.browser).await;
+    let beats = async {
+        while live.text.matches("event: beat\ndata: {}\n\n").count() < 2 {
+            assert!(live.read().await, "the stream ended: {}", live.text);
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(8), beats).await.expect("two beats within eight seconds");
+    assert_eq!(live.text.matches("event: status").count(), 1, "nothing changed: {}", live.text);
     world.finish().await;
 }
 

@@ -148,6 +148,51 @@ async fn ten_06_who_leaves_is_out_at_once_and_the_last_owner_stays() {
 }
 
 #[tokio::test]
+async fn ten_19_who_erases_one_of_two_organizations_can_log_in_to_the_other() {
+    let world = still_world().await;
+    let (acme, rival) = (world.organization("acme").await, world.organization("rival").await);
+    let added = json!({ "email": acme.email, "role": "member" });
+    assert_eq!(rival.browser.post("/api/v1/members", added).await.status, 201);
+    let elsewhere = world.browser();
+    elsewhere.log_in(&acme.email, stories::PASSWORD).await;
+    let ours =
+        format!("select count(*) from sessions where data -> 'account' ->> 'organization' = '{}'", acme.id);
+    let ours = || sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(ours.clone())).fetch_one(world.db.pool());
+    assert_eq!(ours().await.unwrap(), 2);
+
+    let erased = acme.browser.form("/settings/privacy/erase-organization", &[("name", "acme")]).await;
+
+    assert_eq!(
+        (erased.status, erased.location().path()),
+        (StatusCode::SEE_OTHER, "/login"),
+        "{}",
+        erased.text
+    );
+    assert!(
+        acme.browser.cookie("soundpost").unwrap_or_default().is_empty(),
+        "the browser forgets the session"
+    );
+    assert_eq!(ours().await.unwrap(), 0, "and no other one looks there");
+    assert_eq!(elsewhere.get("/").await.location().path(), "/login");
+    assert_eq!(elsewhere.get("/login").await.status, StatusCode::OK, "it does not lead in a circle");
+    elsewhere.log_in(&acme.email, stories::PASSWORD).await;
+    assert_eq!(elsewhere.get("/api/v1/me").await.json()["organization"]["name"], "rival");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn ten_06_a_session_without_its_membership_leads_to_the_log_in_page_and_not_in_a_circle() {
+    let world = still_world().await;
+    let acme = world.organization("acme").await;
+    let bob = person(&world, &acme, "viewer").await;
+    // As a process leaves it that dies at a bad moment.
+    sqlx::query("delete from memberships where role = 'viewer'").execute(world.db.pool()).await.unwrap();
+    assert_eq!(bob.browser.get("/").await.location().path(), "/login");
+    assert_eq!(bob.browser.get("/login").await.status, StatusCode::OK);
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn adding_and_removing_members_is_announced() {
     let world = still_world().await;
     let acme = world.organization("acme").await;

@@ -136,7 +136,9 @@ async fn tok_05_states_are_long_never_repeat_and_are_stored_as_hashes_only() {
     let scope = Scope::job(acme.id);
     let (mut states, mut secrets) = (HashSet::new(), HashSet::new());
     for _ in 0..STATES {
-        let begun = world.rooms.connector.begin(&scope, acme.owner, [7; 32], None).await.unwrap();
+        let mut tx = world.db.begin(&scope).await.unwrap();
+        let begun = world.rooms.connector.begin(&mut tx, acme.owner, [7; 32], None).await.unwrap();
+        tx.commit().await.unwrap();
         states.insert(state_of(begun.authorize_url.as_str()));
         secrets.insert(begun.browser_secret.expose_secret().to_owned());
     }

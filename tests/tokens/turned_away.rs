@@ -79,7 +79,16 @@ async fn tok_10_a_code_that_gong_will_not_exchange_has_a_page_too() {
         assert_eq!(answer.status, 502, "{what:?}: {}", answer.text);
         assert!(answer.text.contains(&format!("remedy-{code}")), "{what:?}: {}", answer.text);
         assert!(!answer.text.contains("alert("), "{what:?}");
+        let noted: String = sqlx::query_scalar(
+            "select detail ->> 'code' from audit_log where action = 'gong.connect_failed' order by line desc limit 1",
+        )
+        .fetch_one(world.db.pool())
+        .await
+        .unwrap();
+        assert_eq!(noted, code, "{what:?}: the audit log says why");
     }
+    let failed = "select count(*) from audit_log where action = 'gong.connect_failed'";
+    assert_eq!(world.number(failed).await, 7, "one line each");
     assert_eq!(world.number("select count(*) from gong_connections").await, 0);
     assert_eq!(acme.browser.connect(None).await.status, 303, "nothing of it stays behind");
 }

@@ -72,6 +72,15 @@ pub async fn api_keys(
     Ok(Listing::cut(keys, size, |key| Cursor { at: key.created_at, id: key.id.uuid() }))
 }
 
+/// One key.
+///
+/// # Errors
+/// [`AccountsError::Forbidden`] below admin; [`AccountsError::NotFound`]; when the database fails.
+pub async fn api_key(tx: &mut Tx, id: ApiKeyId) -> Result<ApiKey, AccountsError> {
+    require(tx.scope().actor(), Permission::ViewApiKeys)?;
+    store::find(tx, id).await?.ok_or(AccountsError::NotFound { what: "API key" })
+}
+
 /// Makes a key. The secret is in the answer and nowhere else: show it once.
 ///
 /// # Errors

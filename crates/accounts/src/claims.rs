@@ -23,12 +23,12 @@ pub const MOST_CLAIMS: i64 = 10_000;
 const MOST_ANSWER: usize = 128 * 1024;
 
 /// What was asked for, hashed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Asked {
     /// Who asks for which operation with which key.
     pub key_hash: [u8; 32],
-    /// With which content.
-    pub fingerprint: [u8; 32],
+    /// With which content, as keyed hashes: it may hold a password or an address. The first is stored, any is recognised.
+    pub fingerprints: Vec<[u8; 32]>,
 }
 
 /// An answer as it is kept.
@@ -76,12 +76,12 @@ pub async fn claim_request(
         return Ok(Claimed::TooMany);
     }
     let claim = ambient.uuid();
-    if store::insert(tx, claim, asked, now).await? {
+    if store::insert(tx, claim, &asked, now).await? {
         return Ok(Claimed::Mine(claim));
     }
     // Given back between the two looks: whoever asks again will find it free.
     let Some(row) = store::find(tx, asked.key_hash).await? else { return Ok(Claimed::InFlight) };
-    if row.fingerprint != asked.fingerprint {
+    if !asked.fingerprints.iter().any(|mark| mark.as_slice() == row.fingerprint) {
         return Ok(Claimed::OtherRequest);
     }
     if row.answered {

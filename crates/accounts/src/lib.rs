@@ -20,6 +20,7 @@ mod password;
 mod password_change;
 mod permission;
 mod random_text;
+mod session_moves;
 mod sessions;
 mod store;
 mod sweep;
@@ -27,7 +28,7 @@ mod throttle;
 
 pub use actions::Action;
 pub use api_keys::{
-    ApiKey, KeyHolder, MOST_KEYS, api_keys, authenticate_api_key, create_api_key, revoke_api_key,
+    ApiKey, KeyHolder, MOST_KEYS, api_key, api_keys, authenticate_api_key, create_api_key, revoke_api_key,
 };
 pub use audit::{AuditLine, Entry, RequestInfo, activity, audit, latest};
 pub use claims::{
@@ -52,6 +53,7 @@ pub use organizations::{
 pub use password::PasswordHasher;
 pub use password_change::{ChangePassword, change_password, reset_password};
 pub use permission::{MATRIX, Permission, Row, matrix_markdown, require};
+pub use session_moves::{Own, end_session, move_session};
 pub use sessions::{
     ABSOLUTE_END, IDLE_END, PgSessionStore, SESSION_KEY, SessionData, Standing, id_hash, session_by_hash,
 };

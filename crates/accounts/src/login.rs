@@ -1,21 +1,26 @@
-//! Logging in: count the try, check the password, remember the browser. Knows no cookies and makes no session.
+//! Logging in: count the try, check the password, remember the browser, begin the session. Knows no cookies.
 //!
 //! A right address with a wrong password and an address nobody has take the same path: the same statements, the same
 //! hash, the same answer.
+//!
+//! Checking a password takes a while. So the session is begun in a transaction that holds the person's row and sees that the
+//! password is still the one that was checked: who changes it meanwhile either ends that session or comes before it.
 
 use std::{net::IpAddr, time::Duration};
 
 use db::{Db, FleetTx};
-use kernel::{Actor, Ambient, ExposeSecret, SecretString, UserId};
+use kernel::{Actor, Ambient, ExposeSecret, OrganizationId, SecretString, UserId};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
+use tower_sessions_core::session::Id;
 
 use crate::{
-    AccountsError, Action, Entry, Membership, PasswordHasher, RequestInfo, actions,
+    AccountsError, Action, Entry, PasswordHasher, RequestInfo, SessionData, actions,
     audit::{Who, write},
     fields,
     random_text::base62,
-    store::fleet::{login as store, people},
+    sessions::{begin_session, id_hash},
+    store::fleet::{login as store, people, sessions},
     throttle::Bucket,
 };
 
@@ -30,6 +35,10 @@ pub struct LoginRequest {
     pub ip: IpAddr,
     /// The token of a browser that logged in before.
     pub device: Option<SecretString>,
+    /// Which of the person's organizations to look at; the oldest membership where it is left open.
+    pub organization: Option<OrganizationId>,
+    /// The session that the browser had before; it ends.
+    pub ends: Option<Id>,
     /// The id of the request, for the audit log.
     pub request_id: Option<String>,
 }
@@ -43,8 +52,10 @@ pub struct LoggedIn {
     pub email: String,
     /// The password was made by somebody else and has to be changed first.
     pub must_change_password: bool,
-    /// Where the person belongs, oldest first; at least one.
-    pub memberships: Vec<Membership>,
+    /// The organization that the session looks at.
+    pub organization: OrganizationId,
+    /// The new session, for a cookie.
+    pub session: Id,
     /// For a lasting cookie: later log-ins from this browser are not throttled together with strangers.
     pub device_token: SecretString,
 }
@@ -64,7 +75,7 @@ pub enum LoginError {
     /// More passwords wait to be checked than this process can handle soon.
     #[error("too many people are logging in at this moment; try again in a few seconds")]
     Busy,
-    /// The password is right, but the person belongs to no organization (any longer).
+    /// The password is right, but the person does not belong to the organization, or to none (any longer).
     #[error("this account belongs to no organization; ask an owner to add it again")]
     NoOrganization,
     /// It could not be found out.
@@ -110,8 +121,8 @@ struct Attempt {
     at: OffsetDateTime,
 }
 
-/// Logs somebody in. At most 10 tries a minute for an account and 30 for an address; a browser that logged in to the
-/// account before has 10 of its own, which nobody else can use up. Right passwords do not count.
+/// Logs somebody in: a new session under a new id. At most 10 tries a minute for an account and 30 for an address; a browser
+/// that logged in to the account before has 10 of its own, which nobody else can use up. Right passwords do not count.
 ///
 /// # Errors
 /// As [`LoginError`] says.
@@ -124,14 +135,18 @@ pub async fn login(
     let attempt = admit(db, &request, ambient.now()).await?;
     let stored = attempt.user.as_ref().map(|user| user.password_hash.clone());
     let right = hasher.verify(&request.password, stored).await?;
-    let info = RequestInfo { request_id: request.request_id, ip: Some(request.ip) };
+    let info = RequestInfo { request_id: request.request_id.clone(), ip: Some(request.ip) };
     let mut tx = db.fleet().await?;
+    let unchanged = match &attempt.user {
+        Some(user) if right => people::hold(&mut tx, user).await?,
+        _ => None,
+    };
+    if let Some(user) = unchanged {
+        let logged_in = welcome(&mut tx, &user, &attempt, &request, &info, ambient).await?;
+        tx.commit().await?;
+        return logged_in.ok_or(LoginError::NoOrganization);
+    }
     match attempt.user {
-        Some(ref user) if right => {
-            let logged_in = welcome(&mut tx, user, &attempt, &info, ambient).await?;
-            tx.commit().await?;
-            logged_in.ok_or(LoginError::NoOrganization)
-        }
         Some(user) => {
             note(&mut tx, (user.id, &user.email), actions::LOGIN_FAILED, &info, ambient).await?;
             tx.commit().await?;
@@ -169,14 +184,20 @@ async fn welcome(
     tx: &mut FleetTx,
     user: &people::User,
     attempt: &Attempt,
+    request: &LoginRequest,
     info: &RequestInfo,
     ambient: &dyn Ambient,
 ) -> Result<Option<LoggedIn>, AccountsError> {
     store::take_back(tx, &attempt.buckets, attempt.at).await?;
     let memberships = people::memberships(tx, user.id).await?;
-    if memberships.is_empty() {
-        return Ok(None);
+    let wanted = |id: &OrganizationId| request.organization.is_none_or(|wanted| wanted == *id);
+    let chosen = memberships.into_iter().map(|membership| membership.organization).find(wanted);
+    let Some(organization) = chosen else { return Ok(None) };
+    if let Some(before) = &request.ends {
+        sessions::delete(tx, id_hash(before)).await?;
     }
+    let session =
+        begin_session(tx, &SessionData::begin(user.id, organization, ambient.now()), ambient).await?;
     // A new token each time: one that leaked is worth nothing after the next log-in.
     let token = base62(ambient, 43);
     if let Some(old) = attempt.device {
@@ -188,7 +209,8 @@ async fn welcome(
         user: user.id,
         email: user.email.clone(),
         must_change_password: user.must_change_password,
-        memberships,
+        organization,
+        session,
         device_token: token.into(),
     }))
 }

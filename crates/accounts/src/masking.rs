@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     AccountsError, Permission, fields, require,
-    store::{masking as store, organizations},
+    store::{masking as store, members, organizations},
 };
 
 /// Lines of the audit log that are read at once.
@@ -102,6 +102,7 @@ pub async fn erase_organization(
     if known.name != name.trim() {
         return Err(AccountsError::invalid("name", "must be the name of the organization, letter by letter"));
     }
+    members::end_sessions(tx, None).await?;
     let counts = store::erase_organization(tx, ambient.now()).await?;
     counts.ok_or(AccountsError::NotFound { what: "organization" })
 }

@@ -154,8 +154,7 @@ pub async fn remove_member(
     store::lock_organization(&mut tx).await?;
     let before = store::role_of(&mut tx, user).await?.ok_or(AccountsError::NotFound { what: "member" })?;
     may_change(scope.actor(), Some(user), Some(before), None)?;
-    end_membership(tx, user, before, actions::MEMBER_REMOVED, request, ambient).await?;
-    end_sessions_here(db, scope, user).await
+    end_membership(tx, user, before, actions::MEMBER_REMOVED, request, ambient).await
 }
 
 /// Ends the actor's own membership: the sessions in this organization and the API keys made here end with it.
@@ -174,8 +173,7 @@ pub async fn leave_organization(
     let mut tx = db.begin(scope).await?;
     store::lock_organization(&mut tx).await?;
     let before = store::role_of(&mut tx, user).await?.ok_or(AccountsError::NotFound { what: "member" })?;
-    end_membership(tx, user, before, actions::MEMBER_LEFT, request, ambient).await?;
-    end_sessions_here(db, scope, user).await
+    end_membership(tx, user, before, actions::MEMBER_LEFT, request, ambient).await
 }
 
 async fn end_membership(
@@ -195,16 +193,9 @@ async fn end_membership(
     let detail = json!({ "before": before.as_str(), "after": null });
     audit(&mut tx, Entry::new(action, request).target(user).detail(detail), ambient).await?;
     store::delete(&mut tx, user).await?;
+    store::end_sessions(&mut tx, Some(user)).await?;
     tx.announce("members").await?;
     Ok(tx.commit().await?)
-}
-
-/// Without the membership no session gets in; deleting them frees the rows.
-async fn end_sessions_here(db: &Db, scope: &Scope, user: UserId) -> Result<(), AccountsError> {
-    let mut tx = db.fleet().await?;
-    fleet::sessions::delete_of_user(&mut tx, user, Some(scope.organization()), None).await?;
-    tx.commit().await?;
-    Ok(())
 }
 
 async fn keep_an_owner(tx: &mut Tx, before: Role) -> Result<(), AccountsError> {

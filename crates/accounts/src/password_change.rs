@@ -1,7 +1,7 @@
 //! Changing a password: by the person, who gives the old one, or by an operator. Knows no cookies.
 
 use db::Db;
-use kernel::{Actor, Ambient, ExposeSecret, SecretString, UserId};
+use kernel::{Actor, Ambient, ExposeSecret, Scope, SecretString, UserId};
 use tower_sessions_core::session::Id;
 
 use crate::{
@@ -21,6 +21,8 @@ use crate::{
 pub struct ChangePassword {
     /// The person, from the session.
     pub user: UserId,
+    /// For whose request it is done: one that is to be done once is marked by it.
+    pub scope: Scope,
     /// The password until now.
     pub current: SecretString,
     /// The password from now on.
@@ -36,7 +38,7 @@ pub struct ChangePassword {
 /// Changes a person's password and ends all other sessions of the person.
 ///
 /// # Errors
-/// [`AccountsError::Invalid`] naming `current_password` or `new_password`; [`AccountsError::TooManyTries`] after 10
+/// [`AccountsError::Invalid`] naming `current_password` (wrong, or changed meanwhile) or `new_password`; [`AccountsError::TooManyTries`] after 10
 /// wrong ones in a minute; [`AccountsError::Busy`]; when the database fails.
 pub async fn change_password(
     db: &Db,
@@ -59,9 +61,13 @@ pub async fn change_password(
     }
     let hash = hasher.hash(&change.new, ambient).await?;
     let mut tx = db.fleet().await?;
+    tx.on_behalf_of(&change.scope);
+    // First of all: whoever begins or moves a session of this person waits now, or is among those that end below.
+    if !people::change_password(&mut tx, &user, &hash, ambient.now()).await? {
+        return Err(AccountsError::invalid("current_password", "was changed a moment ago; log in again"));
+    }
     login::take_back(&mut tx, &buckets, now).await?;
-    people::set_password(&mut tx, user.id, &hash, false, ambient.now()).await?;
-    sessions::delete_of_user(&mut tx, user.id, None, change.keep_session.as_ref().map(id_hash)).await?;
+    sessions::delete_of_user(&mut tx, user.id, change.keep_session.as_ref().map(id_hash)).await?;
     let device = change.keep_device.map(|token| device_hash(token.expose_secret()));
     login::forget_devices_of_user(&mut tx, user.id, device).await?;
     note(&mut tx, (user.id, &user.email), actions::PASSWORD_CHANGED, &change.request, ambient).await?;
@@ -84,8 +90,8 @@ pub async fn reset_password(
     let mut tx = db.fleet().await?;
     let user = people::user_by_email(&mut tx, &fields::email_to_look_for(email)).await?;
     let user = user.ok_or(AccountsError::NotFound { what: "user" })?;
-    people::set_password(&mut tx, user.id, &hash, true, ambient.now()).await?;
-    sessions::delete_of_user(&mut tx, user.id, None, None).await?;
+    people::reset_password(&mut tx, user.id, &hash, ambient.now()).await?;
+    sessions::delete_of_user(&mut tx, user.id, None).await?;
     login::forget_devices_of_user(&mut tx, user.id, None).await?;
     for membership in people::memberships(&mut tx, user.id).await? {
         let who = Who { organization: membership.organization, actor: Actor::Operator, label: None };

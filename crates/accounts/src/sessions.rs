@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use db::{Db, DbError, FleetTx};
-use kernel::{OrganizationId, SharedAmbient, UserId};
+use kernel::{Ambient, OrganizationId, SharedAmbient, UserId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
@@ -81,6 +81,23 @@ impl SessionData {
 /// The hash under which a session is stored.
 pub fn id_hash(id: &Id) -> [u8; 32] {
     Sha256::digest(id.to_string().as_bytes()).into()
+}
+
+/// Stores a new session under a new random id. The person's row must be held: a change of the password must find it.
+pub(crate) async fn begin_session(
+    fleet: &mut FleetTx,
+    data: &SessionData,
+    ambient: &dyn Ambient,
+) -> Result<Id, AccountsError> {
+    let id = Id(i128::from_le_bytes(ambient.random()));
+    let unreadable = |_| AccountsError::Corrupt { what: "session" };
+    let record = serde_json::json!({ SESSION_KEY: serde_json::to_value(data).map_err(unreadable)? });
+    let row = fleet::sessions::Row { user: Some(data.user), data: &record, expires_at: data.ends_at() };
+    if fleet::sessions::insert(fleet, id_hash(&id), row, ambient.now()).await? {
+        return Ok(id);
+    }
+    // One chance in 2^128.
+    Err(AccountsError::Corrupt { what: "session" })
 }
 
 /// The session whose id has this hash (SHA-256), while it lives: for whoever may know which session it was without being able

@@ -307,5 +307,10 @@ fn same_company(workspaces: &[Workspace], base_url: &str, approved: &Approved) -
 }
 
 fn exchange_failed(error: OauthError) -> ConnectError {
-    if error.is_transient() { ConnectError::GongUnavailable } else { ConnectError::ExchangeRefused(error) }
+    if error.is_transient() {
+        let why = &error as &dyn std::error::Error;
+        tracing::warn!(error = why, "Gong's token address gave no answer that can be used.");
+        return ConnectError::GongUnavailable;
+    }
+    ConnectError::ExchangeRefused(error)
 }

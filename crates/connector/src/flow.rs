@@ -4,7 +4,8 @@
 //! the browser's flow cookie are two different random values; only their hashes are stored.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use kernel::{ExposeSecret, Lookback, OrganizationId, Scope, SecretString, UserId};
+use db::Tx;
+use kernel::{ExposeSecret, Lookback, OrganizationId, SecretString, UserId};
 use oauth::Callback;
 use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
@@ -46,13 +47,13 @@ struct Taken {
 }
 
 impl Connector {
-    /// Begins a connect request for the person `user`, whose session has this hash.
+    /// Begins a connect request for the person `user`, whose session has this hash. Commit afterwards.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn begin(
         &self,
-        scope: &Scope,
+        tx: &mut Tx,
         user: UserId,
         session_hash: [u8; 32],
         history: Option<Lookback>,
@@ -61,7 +62,6 @@ impl Connector {
         let now = ambient.now();
         let state = oauth::State::mint(ambient);
         let browser_secret: SecretString = URL_SAFE_NO_PAD.encode(ambient.random::<32>()).into();
-        let mut tx = self.parts.db.begin(scope).await?;
         let flow = flows::NewFlow {
             state_hash: state.hash(),
             user,
@@ -71,8 +71,8 @@ impl Connector {
             now,
             expires_at: now + FLOW_LIFE,
         };
-        flows::insert(&mut tx, &flow).await?;
-        tx.commit().await?;
+        flows::insert(tx, &flow).await?;
+        tx.announce("connection").await?;
         Ok(Begun { authorize_url: self.parts.oauth.authorize_url(&state), browser_secret })
     }
 
@@ -109,6 +109,7 @@ impl Connector {
         if !flows::consume(&mut fleet, &state_hash, now).await? {
             return Err(ConnectError::UsedFlow);
         }
+        fleet.announce(flow.organization_id, "connection").await?;
         fleet.commit().await?;
         let history = flow.history_days.map(|days| Lookback::days(days.into())).transpose();
         Ok(Taken {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE};
 use fernet::Fernet;
+use hmac::{Hmac, Mac};
 use kernel::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -72,6 +73,7 @@ pub struct Sealed {
 struct Key {
     id: String,
     fernet: Fernet,
+    marking: Hmac<Sha256>,
 }
 
 /// The keys that this process knows.
@@ -102,7 +104,8 @@ impl KeyRing {
             if keys.iter().any(|key| key.id == id) {
                 return Err(KeyRingError::Twice { position });
             }
-            keys.push(Key { id, fernet });
+            let marking = marking(&bytes).ok_or(KeyRingError::NotAKey { position })?;
+            keys.push(Key { id, fernet, marking });
         }
         if keys.is_empty() { Err(KeyRingError::Empty) } else { Ok(Self { keys }) }
     }
@@ -133,6 +136,20 @@ impl KeyRing {
         }
     }
 
+    /// Keyed hashes by which the same content is recognised and nobody without a key can guess it: one for each key, that of
+    /// the sealing key first. What was marked before the ring turned is recognised by one of the others.
+    pub fn marks(&self, content: &[&[u8]]) -> Vec<[u8; 32]> {
+        let mark = |key: &Key| {
+            let mut mac = key.marking.clone();
+            for part in content {
+                mac.update(&(part.len() as u64).to_le_bytes());
+                mac.update(part);
+            }
+            mac.finalize().into_bytes().into()
+        };
+        self.keys.iter().map(mark).collect()
+    }
+
     /// Opens what [`KeyRing::seal`] made for the same context.
     ///
     /// # Errors
@@ -148,6 +165,12 @@ impl KeyRing {
         let secret = std::str::from_utf8(secret).map_err(|_| OpenError::Damaged)?;
         Ok(secret.to_owned().into())
     }
+}
+
+/// What marks are made with: derived from the key, so that it is not what seals.
+fn marking(bytes: &[u8]) -> Option<Hmac<Sha256>> {
+    let derived = Hmac::<Sha256>::new_from_slice(bytes).ok()?.chain_update(b"soundpost mark").finalize();
+    Hmac::new_from_slice(&derived.into_bytes()).ok()
 }
 
 fn key_id(bytes: &[u8]) -> String {
@@ -202,6 +225,17 @@ mod tests {
         assert_ne!(both.seal(&home, &"x".to_owned().into()).key_id, sealed.key_id);
         let gone = ring(&[&new]).open(&home, &sealed.key_id, &sealed.text).unwrap_err();
         assert_eq!(gone, OpenError::UnknownKey { key_id: sealed.key_id });
+    }
+
+    #[test]
+    fn a_mark_is_the_same_under_the_same_key_only_and_survives_a_turn_of_the_ring() {
+        let (old, new) = (KeyRing::generate_key(), KeyRing::generate_key());
+        let content: [&[u8]; 2] = [b"a", b"bc"];
+        let before = ring(&[&old]).marks(&content);
+        assert_eq!(before, ring(&[&old]).marks(&content));
+        let after = ring(&[&new, &old]).marks(&content);
+        assert!(after.len() == 2 && after[0] != before[0] && after[1] == before[0]);
+        assert_ne!(before, ring(&[&old]).marks(&[b"ab", b"c"]), "where a part ends counts");
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub(crate) mod session;
 
 use accounts::{Entry, Member, Permission, RequestInfo, actions};
 use axum::{
-    extract::FromRequestParts,
+    extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Redirect, Response},
 };
 use connector::Returned;
@@ -23,13 +23,15 @@ use kernel::{ExposeSecret, Role, Scope, SecretString, UserId};
 use serde_json::json;
 use tower_sessions_core::session::Id;
 
-use crate::{AppState, Problem, RequestContext};
+use crate::{AppState, Problem, RequestContext, quota};
 
 pub use bounce::safe_next;
 pub(crate) use session::LiveSession;
 
 /// Where somebody with an initial password has to go first.
 const PASSWORD_PAGE: &str = "/password";
+/// The live events, which a page opens again by itself.
+const EVENTS: &str = "/api/v1/integrations/gong/events";
 /// What may be done before the initial password is changed.
 const BEFORE_CHANGE: [&str; 5] =
     ["/api/v1/me", "/api/v1/me/password", "/api/v1/session", "/password", "/logout"];
@@ -129,10 +131,18 @@ impl SignedIn {
     async fn recognise(parts: &mut Parts, state: &AppState) -> Result<Option<Self>, Problem> {
         let Some(mut session) = session::find(state, &parts.headers).await? else { return Ok(None) };
         let Some(member) = member_of(state, &session).await? else { return Ok(None) };
-        session::touch(state, &mut session).await?;
+        if is_use(parts) {
+            session::touch(state, &mut session).await?;
+        }
         let context = context_of(parts, state).await;
+        context.known_as(quota::of_session(&session.id));
         Ok(Some(Self::new(session, member, &context)))
     }
+}
+
+/// Whether a request is a person's doing. What an open page asks by itself keeps no session alive.
+fn is_use(parts: &Parts) -> bool {
+    !parts.headers.contains_key("x-live") && parts.uri.path() != EVENTS
 }
 
 async fn context_of(parts: &mut Parts, state: &AppState) -> RequestContext {
@@ -158,6 +168,15 @@ impl FromRequestParts<AppState> for SignedIn {
             return Err(change_password_first(path));
         }
         Ok(person)
+    }
+}
+
+/// Somebody or nobody, where both are welcome.
+impl OptionalFromRequestParts<AppState> for SignedIn {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Option<Self>, Response> {
+        Self::recognise(parts, state).await.map_err(IntoResponse::into_response)
     }
 }
 
@@ -198,7 +217,7 @@ impl FromRequestParts<AppState> for ApiCaller {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
         if !parts.headers.contains_key(http::header::AUTHORIZATION) {
-            let person = SignedIn::from_request_parts(parts, state).await?;
+            let person = <SignedIn as FromRequestParts<AppState>>::from_request_parts(parts, state).await?;
             let credential = Credential::Session(person.session.id);
             return Ok(Self { caller: person.caller, user: Some(person.user), credential });
         }
@@ -208,6 +227,7 @@ impl FromRequestParts<AppState> for ApiCaller {
         let context = context_of(parts, state).await;
         let scope = key_scope(state, &key).await.map_err(IntoResponse::into_response)?;
         let Some((scope, role)) = scope else { return Err(Problem::unauthenticated().into_response()) };
+        context.known_as(quota::of_key(key.expose_secret()));
         Ok(Self { caller: Caller::new(scope, role, &context), user: None, credential: Credential::Key(key) })
     }
 }

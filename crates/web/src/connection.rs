@@ -38,8 +38,8 @@ pub(crate) async fn begin(
 ) -> Result<Begun, Problem> {
     person.require(state, Permission::ManageConnection).await?;
     let session = accounts::id_hash(&person.session.id);
-    let begun = state.connector.begin(&person.scope, person.user, session, history).await?;
     let mut tx = person.begin(state).await?;
+    let begun = state.connector.begin(&mut tx, person.user, session, history).await?;
     let detail = json!({ "history_days": history.map(Lookback::get) });
     note(&mut tx, state, person, actions::GONG_CONNECT_STARTED, None, detail).await?;
     tx.commit().await?;
@@ -86,6 +86,24 @@ pub(crate) enum Failed {
     Problem(Problem),
 }
 
+impl Failed {
+    /// Its stable code.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::Connect(error) => error.code(),
+            Self::Problem(problem) => problem.code,
+        }
+    }
+
+    /// Says why in the log; whose it was stands in the request's span. What failed on our side was logged there.
+    pub(crate) fn log(&self) {
+        if let Self::Connect(error) = self {
+            let why = error as &dyn std::error::Error;
+            tracing::warn!(code = error.code(), error = why, "Gong was not connected.");
+        }
+    }
+}
+
 impl From<ConnectError> for Failed {
     fn from(error: ConnectError) -> Self {
         Self::Connect(error)
@@ -120,13 +138,22 @@ pub(crate) async fn connect_key(
 ) -> Result<Stored, Problem> {
     caller.require(state, Permission::ManageConnection).await?;
     let result = try_key(state, caller, user, key, history).await;
-    if let Err(problem) = &result {
-        let mut tx = caller.begin(state).await?;
-        let detail = json!({ "code": problem.code });
-        note(&mut tx, state, caller, actions::GONG_CONNECT_FAILED, None, detail).await?;
-        tx.commit().await?;
+    if let Err(failed) = &result {
+        failed.log();
+        note_failure(state, caller, failed).await?;
     }
-    result
+    Ok(result?)
+}
+
+/// Notes in the audit log that Gong was not connected.
+///
+/// # Errors
+/// 503 when the database does not answer.
+pub(crate) async fn note_failure(state: &AppState, caller: &Caller, failed: &Failed) -> Result<(), Problem> {
+    let mut tx = caller.begin(state).await?;
+    let detail = json!({ "code": failed.code() });
+    note(&mut tx, state, caller, actions::GONG_CONNECT_FAILED, None, detail).await?;
+    Ok(tx.commit().await?)
 }
 
 async fn try_key(
@@ -135,10 +162,10 @@ async fn try_key(
     user: Option<kernel::UserId>,
     key: AccessKey,
     history: Option<Lookback>,
-) -> Result<Stored, Problem> {
+) -> Result<Stored, Failed> {
     let approved = state.connector.check_key(&caller.scope, user, key, history).await?;
     let tx = caller.begin(state).await?;
-    Ok(store(state, tx, caller, &approved).await?)
+    store(state, tx, caller, &approved).await
 }
 
 /// Ends the connection: secrets deleted, schedule stopped, jobs cancelled. Ending it twice is once.
@@ -242,6 +269,7 @@ pub(crate) async fn cancel_connecting(state: &AppState, caller: &Caller) -> Resu
     let ended = connector::cancel_connecting(&mut tx).await?;
     if ended {
         note(&mut tx, state, caller, actions::GONG_CONNECT_CANCELLED, None, json!({})).await?;
+        tx.announce("connection").await?;
     }
     tx.commit().await?;
     Ok(ended)

@@ -29,6 +29,7 @@ struct Facts {
     address: IpAddr,
     organization: OnceLock<OrganizationId>,
     claim: OnceLock<Uuid>,
+    caller: OnceLock<[u8; 32]>,
 }
 
 impl RequestContext {
@@ -45,6 +46,7 @@ impl RequestContext {
             address: proxies.client(peer, headers),
             organization: OnceLock::new(),
             claim: OnceLock::new(),
+            caller: OnceLock::new(),
         }))
     }
 
@@ -86,6 +88,16 @@ impl RequestContext {
     pub(crate) fn claimed(&self, claim: Uuid) {
         // A request is claimed once.
         self.0.claim.set(claim).ok();
+    }
+
+    /// By what whoever asks was recognised, hashed; `None` for strangers.
+    pub(crate) fn caller(&self) -> Option<[u8; 32]> {
+        self.0.caller.get().copied()
+    }
+
+    pub(crate) fn known_as(&self, caller: [u8; 32]) {
+        // As with the organization.
+        self.0.caller.set(caller).ok();
     }
 
     pub(crate) fn recognised(&self, organization: OrganizationId) {

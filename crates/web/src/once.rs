@@ -52,7 +52,7 @@ pub(crate) async fn once(
     };
     // Who may not ask at all is told so by the handler.
     let caller = ApiCaller::from_request_parts(&mut parts, &state).await.ok();
-    let asked = caller.as_ref().map(|caller| asked(&caller.scope, &key, &parts, &bytes));
+    let asked = caller.as_ref().map(|caller| asked(&state, &caller.scope, &key, &parts, &bytes));
     let request = Request::from_parts(parts, Body::from(bytes));
     let (Some(caller), Some(asked)) = (caller, asked) else { return next.run(request).await };
     match claim(&state, &caller.scope, asked).await {
@@ -94,7 +94,7 @@ pub(crate) fn required(context: &RequestContext) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::BAD_REQUEST, "idempotency_key_missing", detail))
 }
 
-fn asked(scope: &Scope, key: &str, parts: &Parts, body: &Bytes) -> Asked {
+fn asked(state: &AppState, scope: &Scope, key: &str, parts: &Parts, body: &Bytes) -> Asked {
     let who = match scope.actor() {
         Actor::User(user, _) => user.to_string(),
         Actor::ApiKey(key, _) => key.to_string(),
@@ -102,18 +102,15 @@ fn asked(scope: &Scope, key: &str, parts: &Parts, body: &Bytes) -> Asked {
     };
     // Who has another role now is not shown what the old one was answered.
     let role = scope.actor().role().map_or("", kernel::Role::as_str);
-    let hash = |parts: &[&[u8]]| {
-        let mut hash = Sha256::new();
-        for part in parts {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part);
-        }
-        hash.finalize().into()
-    };
+    let mut key_hash = Sha256::new();
+    for part in [&*who, parts.uri.path(), key] {
+        key_hash.update((part.len() as u64).to_le_bytes());
+        key_hash.update(part);
+    }
     let query = parts.uri.query().unwrap_or_default();
     Asked {
-        key_hash: hash(&[who.as_bytes(), parts.uri.path().as_bytes(), key.as_bytes()]),
-        fingerprint: hash(&[role.as_bytes(), query.as_bytes(), body]),
+        key_hash: key_hash.finalize().into(),
+        fingerprints: state.keys.marks(&[role.as_bytes(), query.as_bytes(), body]),
     }
 }
 

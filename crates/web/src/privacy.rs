@@ -151,7 +151,8 @@ pub(crate) async fn erase_organization(
     name: &str,
 ) -> Result<Value, Problem> {
     caller.require(state, Permission::EraseOrganization).await?;
-    let mut tx = caller.begin(state).await?;
+    // The claim of this request goes with the organization: there is nothing left to mark.
+    let mut tx = state.db.begin(&caller.scope.claimed(None)).await?;
     let counts = accounts::erase_organization(&mut tx, name, &*state.ambient).await?;
     tx.commit().await?;
     tracing::warn!(organization.id = %caller.scope.organization(), counts = %counts, "An organization was erased.");

@@ -1,5 +1,6 @@
 //! `GET /api/v1/integrations/gong/events`: the connection as it changes. Every event holds the whole state, so that one
-//! that was missed does not matter. Who may look is asked again every three seconds.
+//! that was missed does not matter. Who may look is asked again every three seconds; whoever still may hears a beat, so that
+//! silence means a stream that something on the way holds back.
 
 mod reader;
 
@@ -15,7 +16,7 @@ use axum::{
     extract::State,
     response::{
         IntoResponse, Response,
-        sse::{Event, KeepAlive, Sse},
+        sse::{Event, Sse},
     },
 };
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -38,10 +39,8 @@ use reader::{MOVING, Seen};
 const MOST: usize = 2_000;
 /// The most streams of one organization.
 const MOST_OF_ONE: usize = 100;
-/// How often it is asked whether the caller still may look.
+/// How often it is asked whether the caller still may look, and a beat sent.
 const RECHECK: Duration = Duration::from_secs(3);
-/// How often a comment keeps proxies from closing the stream.
-const BEAT: Duration = Duration::from_secs(15);
 
 /// The open streams, counted.
 #[derive(Debug, Clone, Default)]
@@ -95,11 +94,12 @@ impl Drop for Place {
     }
 }
 
-/// Live events: `status` events with what `GET /api/v1/integrations/gong` answers, one at once and one when it changes.
+/// Live events: `status` events with what `GET /api/v1/integrations/gong` answers, one at once and one when it changes; every
+/// three seconds a `beat` without content. Asking for them does not keep a session alive.
 #[utoipa::path(
     get, path = "/api/v1/integrations/gong/events", tag = "gong", operation_id = "watchGongConnection",
     responses(
-        (status = 200, description = "Server-sent events named `status` with an increasing id.", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "Server-sent events: `status` with an increasing id, and `beat`.", body = String, content_type = "text/event-stream"),
         (status = 429, description = "The organization has too many streams open.", content_type = "application/problem+json"),
         Reading
     ),
@@ -117,9 +117,7 @@ pub(crate) async fn events(State(state): State<AppState>, caller: ApiCaller) -> 
         _place: place,
     };
     tokio::spawn(stream.run());
-    let events =
-        Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::new().interval(BEAT).text("beat"));
-    let mut response = events.into_response();
+    let mut response = Sse::new(ReceiverStream::new(receiver)).into_response();
     // nginx would hold events back otherwise.
     let name = HeaderName::from_static("x-accel-buffering");
     response.headers_mut().insert(name, HeaderValue::from_static("no"));
@@ -149,7 +147,11 @@ impl Stream {
                 () = self.sender.closed() => return,
                 // A database that does not answer now is asked again in three seconds.
                 _ = recheck.tick() => match auth::recheck(&self.state, &self.credential).await {
-                    Ok(Some(scope)) if may_look(&scope, &self.scope) => {}
+                    Ok(Some(scope)) if may_look(&scope, &self.scope) => {
+                        if !self.send(Event::default().event("beat").data("{}")).await {
+                            return;
+                        }
+                    }
                     Ok(_) => return,
                     Err(_) => {}
                 },
@@ -165,7 +167,10 @@ impl Stream {
     /// Sends what was seen last; false when nobody listens any longer.
     async fn pass_on(&mut self) -> bool {
         let Some(seen) = self.seen.borrow_and_update().clone() else { return true };
-        let event = Event::default().event("status").id(seen.id.to_string()).data(&seen.text);
+        self.send(Event::default().event("status").id(seen.id.to_string()).data(&seen.text)).await
+    }
+
+    async fn send(&self, event: Event) -> bool {
         tokio::select! {
             sent = self.sender.send(Ok(event)) => sent.is_ok(),
             () = self.state.stop.cancelled() => false,

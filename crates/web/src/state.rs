@@ -12,6 +12,7 @@ use vault::KeyRing;
 
 use crate::{
     client_address::TrustedProxies,
+    export::Exports,
     health::Health,
     quota::Quotas,
     sse::{Readers, Streams},
@@ -61,6 +62,7 @@ pub struct AppState {
     pub(crate) streams: Streams,
     pub(crate) readers: Readers,
     pub(crate) quotas: Quotas,
+    pub(crate) exports: Exports,
 }
 
 impl AppState {
@@ -72,6 +74,7 @@ impl AppState {
             streams: Streams::default(),
             readers: Readers::default(),
             quotas: Quotas::new(parts.api_per_minute),
+            exports: Exports::default(),
             parts: Arc::new(parts),
         }
     }

@@ -92,10 +92,11 @@
 
   if (holder) {
     speakProgress(holder);
-    let busy = false, again = false, lastNews = 0, polling = 0, lastId = "";
+    let busy = false, again = false, heard = 0, looked = 0, polling = 0;
     const refresh = async () => {
       if (busy) { again = true; return; }
       busy = true;
+      looked = Date.now();
       try {
         const answer = await fetch(holder.dataset.livePanel, { headers: { "X-Live": "1" }, cache: "no-store", redirect: "manual" });
         if (answer.ok) take(await answer.text());
@@ -108,12 +109,12 @@
       if (!on && polling) { clearInterval(polling); polling = 0; }
       holder.dataset.live = on ? "polling" : "stream";
     };
-    const news = (event) => { lastNews = Date.now(); if (event.lastEventId) lastId = event.lastEventId; poll(false); refresh(); };
+    const hear = () => { heard = Date.now(); poll(false); };
     const open = () => {
       const stream = new EventSource(holder.dataset.events);
-      stream.onopen = () => { lastNews = Date.now(); poll(false); refresh(); };
-      for (const name of ["status", "progress", "connection", "message"]) stream.addEventListener(name, news);
-      stream.addEventListener("ping", () => { lastNews = Date.now(); });
+      stream.onopen = () => { hear(); refresh(); };
+      stream.addEventListener("status", () => { hear(); refresh(); });
+      stream.addEventListener("beat", hear);
       stream.onerror = () => {
         poll(true);
         if (stream.readyState === EventSource.CLOSED) setTimeout(open, 5000);
@@ -121,10 +122,13 @@
       return stream;
     };
     open();
-    // A stream that a proxy holds back looks alive: look ourselves when it has been silent.
-    setInterval(() => { if (Date.now() - lastNews > 8000 && !document.hidden) refresh(); }, 5000);
+    // The server beats every three seconds: a silent stream is held back by something on the way, so look ourselves. Little
+    // stands in the panel that the stream does not tell of; for that a look a minute is enough.
+    setInterval(() => {
+      const silent = Date.now() - heard > 8000 && Date.now() - looked > 4000;
+      if (!document.hidden && !polling && (silent || Date.now() - looked > 60000)) refresh();
+    }, 1000);
     document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
-    setInterval(() => { if (document.querySelector("#panel [data-progress=running]")) refresh(); }, 2000);
   }
 
   // ---- dialogs: a link to a page that does the same without script

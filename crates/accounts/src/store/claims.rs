@@ -55,7 +55,7 @@ pub(crate) async fn count(tx: &mut Tx, most: i64) -> Result<i64, AccountsError> 
 pub(crate) async fn insert(
     tx: &mut Tx,
     id: Uuid,
-    asked: Asked,
+    asked: &Asked,
     now: OffsetDateTime,
 ) -> Result<bool, AccountsError> {
     sqlx::query(
@@ -66,7 +66,7 @@ pub(crate) async fn insert(
     .bind(id)
     .bind(tx.scope().organization())
     .bind(asked.key_hash.as_slice())
-    .bind(asked.fingerprint.as_slice())
+    .bind(asked.fingerprints.first().map_or(&[][..], |mark| mark.as_slice()))
     .bind(now)
     .execute(&mut **tx)
     .await

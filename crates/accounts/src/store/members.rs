@@ -113,3 +113,13 @@ pub(crate) async fn delete(tx: &mut Tx, user: UserId) -> Result<(), AccountsErro
         .map(|_| ())
         .map_err(failed("removing a member"))
 }
+
+/// Ends the sessions that look at the organization: those of one person, or all of them.
+pub(crate) async fn end_sessions(tx: &mut Tx, user: Option<UserId>) -> Result<(), AccountsError> {
+    sqlx::query("select soundpost_end_sessions($1)")
+        .bind(user)
+        .execute(&mut **tx)
+        .await
+        .map(|_| ())
+        .map_err(failed("ending the sessions of an organization"))
+}

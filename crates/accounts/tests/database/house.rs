@@ -114,6 +114,8 @@ impl House {
             password: password.into(),
             ip: ip.parse::<IpAddr>().unwrap(),
             device: device.map(Into::into),
+            organization: None,
+            ends: None,
             request_id: Some("req-1".to_owned()),
         };
         accounts::login(&self.db, &self.hasher, request, &self.clock).await

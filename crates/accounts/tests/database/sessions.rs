@@ -6,7 +6,7 @@ use accounts::{
     ABSOLUTE_END, ChangePassword, IDLE_END, PgSessionStore, RequestInfo, SESSION_KEY, SessionData,
 };
 use db::Db;
-use kernel::{Ambient as _, ManualAmbient, OrganizationId, Role, SharedAmbient, UserId};
+use kernel::{Ambient as _, ManualAmbient, OrganizationId, Role, Scope, SharedAmbient, UserId};
 use sqlx::Executor as _;
 use tower_sessions_core::{
     SessionStore as _,
@@ -122,6 +122,7 @@ async fn a_new_password_ends_all_other_sessions_and_forgets_other_browsers() {
     let change = async |current: &str, new: &str| {
         let change = ChangePassword {
             user: owner,
+            scope: Scope::job(acme),
             current: current.into(),
             new: new.into(),
             keep_session: Some(this.id),
@@ -152,11 +153,12 @@ async fn a_new_password_ends_all_other_sessions_and_forgets_other_browsers() {
 #[tokio::test]
 async fn the_current_password_cannot_be_guessed_with_a_stolen_session() {
     let house = House::open().await;
-    let (_, owner) = house.organization("acme").await;
+    let (acme, owner) = house.organization("acme").await;
     let mut codes = Vec::new();
     for _ in 0..12 {
         let change = ChangePassword {
             user: owner,
+            scope: Scope::job(acme),
             current: "a guess, no more".into(),
             new: "a new horse, a boat".into(),
             keep_session: None,
@@ -202,11 +204,132 @@ async fn what_is_over_is_swept_and_what_is_not_stays() {
         tx.commit().await.unwrap();
         (swept.sessions, swept.tries, swept.devices)
     };
-    assert_eq!(sweep().await, (1, 2, 0));
+    // The log-in began one, too.
+    assert_eq!(sweep().await, (2, 2, 0));
     assert_eq!(sweep().await, (0, 0, 0));
     assert!(store.load(&live.id).await.unwrap().is_some());
     clock.advance(seconds(time::Duration::days(181)));
     assert_eq!(sweep().await, (1, 0, 1));
+    house.close().await;
+}
+
+/// Waits until somebody waits for a row that another transaction holds.
+async fn somebody_waits(house: &House) {
+    let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    while house.count(waiting).await == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+/// Changes the password behind the back of whatever `meanwhile` does, which waits for it.
+async fn changed_meanwhile<T>(house: &House, user: UserId, meanwhile: impl Future<Output = T>) -> T {
+    let mut lock = house.db.pool().begin().await.unwrap();
+    sqlx::query("select 1 from users where id = $1 for update").bind(user).execute(&mut *lock).await.unwrap();
+    let change = async {
+        somebody_waits(house).await;
+        let reset = "update users set password_hash = 'reset', must_change_password = true where id = $1";
+        sqlx::query(reset).bind(user).execute(&mut *lock).await.unwrap();
+        lock.commit().await.unwrap();
+    };
+    let both = async { tokio::join!(meanwhile, change).0 };
+    tokio::time::timeout(std::time::Duration::from_secs(10), both)
+        .await
+        .expect("one of them waits for the other")
+}
+
+#[tokio::test]
+async fn who_logs_in_with_a_password_that_changes_meanwhile_is_not_let_in() {
+    let house = House::open().await;
+    let (acme, owner) = house.organization("acme").await;
+    let login = house.log_in("owner@acme.test", PASSWORD, "192.0.2.1", None);
+    let refused = changed_meanwhile(&house, owner, login).await;
+    assert!(matches!(refused, Err(accounts::LoginError::WrongCredentials)), "{refused:?}");
+    assert_eq!(house.count("select count(*) from sessions").await, 0);
+    assert_eq!(house.times(acme, "login.failed").await, 1);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_change_under_way_does_not_undo_an_operators_reset() {
+    let house = House::open().await;
+    let (acme, owner) = house.organization("acme").await;
+    let change = ChangePassword {
+        user: owner,
+        scope: Scope::job(acme),
+        current: PASSWORD.into(),
+        new: "a new horse, a boat".into(),
+        keep_session: None,
+        keep_device: None,
+        request: RequestInfo::default(),
+    };
+    let change = accounts::change_password(&house.db, &house.hasher, change, &house.clock);
+    let refused = changed_meanwhile(&house, owner, change).await;
+    assert_eq!(refused.unwrap_err().field(), Some("current_password"));
+    let kept = "select count(*) from users where password_hash = 'reset' and must_change_password";
+    assert_eq!(house.count(kept).await, 1);
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_session_that_begins_while_the_password_changes_ends_with_the_others() {
+    let house = House::open().await;
+    let (acme, owner) = house.organization("acme").await;
+    // A log-in holds for a second what comes before its session counts.
+    house
+        .db
+        .pool()
+        .execute(
+            "create function slowly() returns trigger language plpgsql as $$ begin perform pg_sleep(1); return new; end $$;
+             create trigger slowly before insert on known_devices for each row execute function slowly()",
+        )
+        .await
+        .unwrap();
+    let login = house.log_in("owner@acme.test", PASSWORD, "192.0.2.1", None);
+    let change = async {
+        let sleeping = "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'";
+        while house.count(sleeping).await == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        let change = ChangePassword {
+            user: owner,
+            scope: Scope::job(acme),
+            current: PASSWORD.into(),
+            new: "a new horse, a boat".into(),
+            keep_session: None,
+            keep_device: None,
+            request: RequestInfo::default(),
+        };
+        accounts::change_password(&house.db, &house.hasher, change, &house.clock).await
+    };
+    let (login, change) = tokio::join!(login, change);
+    change.unwrap();
+    let clock = clock_of(&house);
+    let session = login.unwrap().session;
+    assert!(store(&house.db, &clock).load(&session).await.unwrap().is_none());
+    house.close().await;
+}
+
+#[tokio::test]
+async fn a_session_moves_once_and_not_after_it_ended() {
+    let house = House::open().await;
+    let (acme, owner) = house.organization("acme").await;
+    let (globex, _) = house.organization("globex").await;
+    house.add(globex, "owner@acme.test", Role::Viewer).await;
+    let clock = clock_of(&house);
+    let store = store(&house.db, &clock);
+    let record = begin(&store, &clock, owner, acme).await;
+    let data: SessionData = serde_json::from_value(record.data[SESSION_KEY].clone()).unwrap();
+    let scope = house.member(owner, acme).await.unwrap().scope();
+    let own = accounts::Own { id: &record.id, data: &data, scope: &scope };
+    let request = RequestInfo::default();
+    let to = async |to| accounts::move_session(&house.db, own, to, &request, &house.clock).await;
+    assert_eq!(to(OrganizationId::mint(&house.clock)).await.unwrap_err().code(), "not_found");
+    let moved = to(globex).await.unwrap().unwrap();
+    assert!(store.load(&record.id).await.unwrap().is_none());
+    let stored = store.load(&moved).await.unwrap().unwrap();
+    assert_eq!(stored.data[SESSION_KEY]["organization"], globex.to_string());
+    assert_eq!(to(globex).await.unwrap(), None, "the first one is over");
+    assert_eq!(house.times(globex, "session.switched").await, 1);
     house.close().await;
 }
 

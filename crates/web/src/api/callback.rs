@@ -72,9 +72,17 @@ async fn finish(
 ) -> Result<(), Failed> {
     let returned = state.connector.take(callback, flow.as_deref()).await?;
     let caller = still_allowed(&state, &context, &returned).await?;
+    let connected = approve(&state, &caller, returned).await;
+    if let Err(failed) = &connected {
+        connection::note_failure(&state, &caller, failed).await?;
+    }
+    connected
+}
+
+async fn approve(state: &AppState, caller: &Caller, returned: Returned) -> Result<(), Failed> {
     let approved = state.connector.approve(returned).await?;
-    let tx: Tx = caller.begin(&state).await?;
-    connection::store(&state, tx, &caller, &approved).await?;
+    let tx: Tx = caller.begin(state).await?;
+    connection::store(state, tx, caller, &approved).await?;
     Ok(())
 }
 
@@ -94,10 +102,10 @@ async fn still_allowed(
 }
 
 async fn worded(state: &AppState, context: &RequestContext, failed: Failed, theme: Theme) -> Response {
+    failed.log();
     match failed {
         Failed::Connect(error) => {
             metrics::counter!("soundpost_gong_connect_failures_total", "code" => error.code()).increment(1);
-            tracing::warn!(code = error.code(), "Gong was not connected.");
             if error.status_hint() == 403 || matches!(error, ConnectError::UsedFlow) {
                 metrics::counter!("soundpost_security_events_total", "event" => error.code()).increment(1);
             }

@@ -112,6 +112,7 @@ pub(crate) async fn change_password(
     let device = cookies::read(&headers, cookies::device_name(state.is_https()));
     let change = ChangePassword {
         user: person.user,
+        scope: person.scope,
         current: body.current_password,
         new: body.new_password,
         keep_session: Some(person.session.id),

@@ -11,10 +11,11 @@ use utoipa::ToSchema;
 use super::{
     answers::{Listing, Reading, ReadingOne, Writing},
     paging::{self, Page},
+    session::no_content,
 };
 use crate::{
     AppState, Problem,
-    auth::ApiCaller,
+    auth::{ApiCaller, session::forget},
     export,
     extract::{Ids, Json, Search, present},
     privacy::{self, Standing},
@@ -274,9 +275,9 @@ pub(crate) async fn erase_organization(
     State(state): State<AppState>,
     caller: ApiCaller,
     Json(body): Json<OrganizationErasure>,
-) -> Result<StatusCode, Problem> {
+) -> Result<axum::response::Response, Problem> {
     privacy::erase_organization(&state, &caller, &body.name).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(no_content(caller.user.and_then(|_| forget(&state))))
 }
 
 /// Everything that is stored of the organization, as lines of JSON without secrets: a head, a line a row, an end.

@@ -1,8 +1,6 @@
 //! Sessions behind their cookie: begun at log-in under a new id, looked up at every request, ended at log-out.
 
-use accounts::{
-    Entry, LoginError, LoginRequest, PgSessionStore, SESSION_KEY, SessionData, Standing, actions,
-};
+use accounts::{LoginError, LoginRequest, Own, PgSessionStore, SESSION_KEY, SessionData, Standing};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use kernel::{ExposeSecret, OrganizationId, SecretString};
@@ -47,11 +45,16 @@ fn failed(error: &session_store::Error) -> Problem {
 
 /// The session that the request's cookie names, where it still counts.
 pub(crate) async fn find(state: &AppState, headers: &HeaderMap) -> Result<Option<LiveSession>, Problem> {
-    let cookie = cookies::read(headers, cookies::session_name(state.is_https()));
-    match cookie.filter(|text| text.len() == 22).and_then(|text| text.parse().ok()) {
+    match shown(headers, state.is_https()) {
         Some(id) => load(state, id).await,
         None => Ok(None),
     }
+}
+
+/// The id that the request's cookie names, whether it counts or not.
+pub(crate) fn shown(headers: &HeaderMap, https: bool) -> Option<Id> {
+    let cookie = cookies::read(headers, cookies::session_name(https));
+    cookie.filter(|text| text.len() == 22).and_then(|text| text.parse().ok())
 }
 
 /// The session with this id, where it still counts. Does not count as use.
@@ -107,22 +110,13 @@ pub(crate) async fn log_in(
         password,
         ip: context.address(),
         device,
+        organization,
+        ends: shown(headers, https),
         request_id: Some(context.request_id().to_owned()),
     };
     let person =
         accounts::login(&state.db, &state.hasher, request, &*state.ambient).await.map_err(refused)?;
-    let chosen = match organization {
-        Some(wanted) => person.memberships.iter().find(|m| m.organization == wanted),
-        None => person.memberships.first(),
-    };
-    let chosen = chosen.map(|m| m.organization).ok_or_else(|| refused(LoginError::NoOrganization))?;
-    if let Some(before) = find(state, headers).await? {
-        store(state).delete(&before.id).await.map_err(|e| failed(&e))?;
-    }
-    let data = SessionData::begin(person.user, chosen, state.ambient.now());
-    let mut record = record(Id(i128::from_le_bytes(state.ambient.random())), &data)?;
-    store(state).create(&mut record).await.map_err(|e| failed(&e))?;
-    let id = record.id.to_string();
+    let id = person.session.to_string();
     let cookies = [
         cookies::set(cookies::session_name(https), &id, SameSite::Strict, SESSION_LIVES, https),
         cookies::set(
@@ -136,7 +130,7 @@ pub(crate) async fn log_in(
     Ok(Welcome {
         cookies: cookies.into_iter().flatten().collect(),
         must_change_password: person.must_change_password,
-        organization: chosen,
+        organization: person.organization,
     })
 }
 
@@ -145,11 +139,7 @@ pub(crate) async fn log_in(
 /// # Errors
 /// 503 when the database does not answer.
 pub(crate) async fn log_out(state: &AppState, person: &SignedIn) -> Result<Option<HeaderValue>, Problem> {
-    let mut tx = person.begin(state).await?;
-    let entry = Entry::new(actions::SESSION_ENDED, &person.request).target(person.user);
-    accounts::audit(&mut tx, entry, &*state.ambient).await?;
-    tx.commit().await?;
-    store(state).delete(&person.session.id).await.map_err(|e| failed(&e))?;
+    accounts::end_session(&state.db, own(person), &person.request, &*state.ambient).await?;
     Ok(forget(state))
 }
 
@@ -164,28 +154,21 @@ pub(crate) fn cleared(mut response: Response) -> Response {
 /// when the log-in ends; the session until now is over.
 ///
 /// # Errors
-/// 404 for an organization that the person does not belong to; 503 when the database does not answer.
+/// 401 when the session ended meanwhile; 404 for an organization that the person does not belong to; 503 when the database
+/// does not answer.
 pub(crate) async fn switch(
     state: &AppState,
     person: &SignedIn,
     to: OrganizationId,
 ) -> Result<Option<HeaderValue>, Problem> {
-    let mut fleet = state.db.fleet().await?;
-    let member = accounts::resolve_session(&mut fleet, person.user, to).await?;
-    drop(fleet);
-    let member = member.ok_or_else(|| Problem::not_found("organization"))?;
-    let mut data = SessionData::begin(person.user, to, state.ambient.now());
-    data.created_at = person.session.data.created_at;
-    let mut tx = state.db.begin(&member.scope()).await?;
-    let entry = Entry::new(actions::SESSION_SWITCHED, &person.request).target(person.user);
-    accounts::audit(&mut tx, entry, &*state.ambient).await?;
-    tx.commit().await?;
-    let mut record = record(Id(i128::from_le_bytes(state.ambient.random())), &data)?;
-    store(state).create(&mut record).await.map_err(|e| failed(&e))?;
-    store(state).delete(&person.session.id).await.map_err(|e| failed(&e))?;
+    let moved = accounts::move_session(&state.db, own(person), to, &person.request, &*state.ambient).await?;
+    let id = moved.ok_or_else(Problem::unauthenticated)?.to_string();
     let https = state.is_https();
-    let id = record.id.to_string();
     Ok(cookies::set(cookies::session_name(https), &id, SameSite::Strict, SESSION_LIVES, https))
+}
+
+fn own(person: &SignedIn) -> Own<'_> {
+    Own { id: &person.session.id, data: &person.session.data, scope: &person.scope }
 }
 
 /// The cookie that makes a browser forget its session.

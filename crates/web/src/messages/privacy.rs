@@ -43,7 +43,7 @@ pub(super) const MESSAGES: &[Message] = &[
     message(
         "too_many_exports",
         "Other exports are being written",
-        "One process writes two exports at once. Try again in a minute.",
+        "One process writes two exports at once, and one of an organization. Try again in a minute.",
         Who::You,
         PRIVACY,
     ),

@@ -1,6 +1,6 @@
 //! `/settings/api-keys`: keys for the JSON API. A secret is on one page once and in no address.
 
-use accounts::{ApiKey, PageSize, Permission};
+use accounts::{ApiKey, Cursor, PageSize, Permission};
 use axum::{extract::State, response::Response};
 use http::StatusCode;
 use kernel::{ApiKeyId, ExposeSecret, Role};
@@ -12,28 +12,40 @@ use super::{
         moment::Moment,
         shell::Here,
     },
-    visit::{Fields, Visit, done, page, page_with},
+    visit::{Fields, Trail, Visit, address, done, page, page_with},
 };
-use crate::{AppState, Problem, auth::SignedIn, extract::Ids, sentence::sentence};
+use crate::{
+    AppState, Problem,
+    auth::SignedIn,
+    extract::{Ids, Search},
+    sentence::sentence,
+};
 
 const HERE: &str = "/settings/api-keys";
+/// Keys on one page.
+const LINES: i64 = 50;
 
 /// `GET /settings/api-keys`
 pub(super) async fn list(
     State(state): State<AppState>,
     visit: Visit,
     person: SignedIn,
+    Search(trail): Search<Trail>,
 ) -> Result<Response, Problem> {
-    page(&build(&state, &visit, &person, None).await?)
+    page(&build(&state, &visit, &person, &trail, None).await?)
 }
 
 async fn build(
     state: &AppState,
     visit: &Visit,
     person: &SignedIn,
+    trail: &Trail,
     refused: Option<(&Fields, &Problem)>,
 ) -> Result<ApiKeysPage, Problem> {
     person.require(state, Permission::ViewApiKeys).await?;
+    let cursor = trail.cursor.as_deref().map(Cursor::decode).transpose()?;
+    let mut tx = person.begin(state).await?;
+    let keys = accounts::api_keys(&mut tx, cursor, PageSize::of(LINES)?).await?;
     let now = state.ambient.now();
     let row = |key: ApiKey| KeyRow {
         id: key.id.to_string(),
@@ -53,18 +65,15 @@ async fn build(
     };
     Ok(ApiKeysPage {
         frame: visit.frame(person, Here::ApiKeys),
-        keys: all(state, person).await?.into_iter().map(row).collect(),
+        keys: keys.items.into_iter().map(row).collect(),
+        newer: trail.newer().map(|place| address(HERE, &place)),
+        older: keys.next.map(|next| address(HERE, &trail.older(&next))),
         may_manage: person.may(Permission::ManageApiKeys),
         name: refused.map(|(fields, _)| fields.get("name").to_owned()).unwrap_or_default(),
         name_error: refused
             .map(|(_, p)| p.errors.first().map_or_else(|| p.detail.clone(), |e| sentence(&e.message))),
         roles: [Role::Viewer, Role::Member, Role::Admin].map(role).into(),
     })
-}
-
-async fn all(state: &AppState, person: &SignedIn) -> Result<Vec<ApiKey>, Problem> {
-    let mut tx = person.begin(state).await?;
-    Ok(accounts::api_keys(&mut tx, None, PageSize::of(100)?).await?.items)
 }
 
 /// `POST /settings/api-keys`
@@ -100,7 +109,10 @@ pub(super) async fn create(
         }
         Err(problem) if matches!(problem.status.as_u16(), 409 | 422) => {
             drop(tx);
-            page_with(problem.status, &build(&state, &visit, &person, Some((&fields, &problem))).await?)
+            page_with(
+                problem.status,
+                &build(&state, &visit, &person, &Trail::default(), Some((&fields, &problem))).await?,
+            )
         }
         Err(problem) => Err(problem),
     }
@@ -114,8 +126,8 @@ pub(super) async fn ask_revoke(
     Ids(id): Ids<ApiKeyId>,
 ) -> Result<Response, Problem> {
     person.require(&state, Permission::ManageApiKeys).await?;
-    let key = all(&state, &person).await?.into_iter().find(|key| key.id == id);
-    let key = key.ok_or_else(|| Problem::not_found("API key"))?;
+    let mut tx = person.begin(&state).await?;
+    let key = accounts::api_key(&mut tx, id).await?;
     page(&ConfirmPage {
         frame: visit.frame(&person, Here::ApiKeys),
         title: format!("Revoke the key {}?", key.name),

@@ -13,7 +13,7 @@ use super::{
         plain::{LoginPage, PasswordPage},
         shell::{Here, Theme},
     },
-    visit::{Fields, Visit, done, page, page_with},
+    visit::{Fields, Visit, done, page, page_with, with_cookie},
 };
 use crate::{
     AppState, Problem, RequestContext,
@@ -40,13 +40,12 @@ pub(super) struct Next {
 
 /// `GET /login`
 pub(super) async fn form(
-    State(state): State<AppState>,
     visit: Visit,
     Search(query): Search<Next>,
-    headers: HeaderMap,
+    person: Option<SignedIn>,
 ) -> Result<Response, Problem> {
     let next = safe_next(query.next.as_deref());
-    if session::find(&state, &headers).await?.is_some() {
+    if person.is_some() {
         return Ok(Redirect::to(next).into_response());
     }
     let notice = match (query.out, next) {
@@ -93,11 +92,7 @@ pub(super) async fn log_in(
 /// `POST /logout`
 pub(super) async fn log_out(State(state): State<AppState>, person: SignedIn) -> Result<Response, Problem> {
     let forget = session::log_out(&state, &person).await?;
-    let mut response = Redirect::to("/login?out=1").into_response();
-    if let Some(cookie) = forget {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
-    Ok(session::cleared(response))
+    Ok(session::cleared(with_cookie(Redirect::to("/login?out=1").into_response(), forget)))
 }
 
 fn password_page(
@@ -140,6 +135,7 @@ pub(super) async fn change_password(
     let device = cookies::read(&headers, cookies::device_name(state.is_https()));
     let change = ChangePassword {
         user: person.user,
+        scope: person.scope,
         current: fields.get("current").into(),
         new: fields.get("new").into(),
         keep_session: Some(person.session.id),

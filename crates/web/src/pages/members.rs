@@ -1,6 +1,6 @@
 //! `/settings/members`: who belongs to the organization.
 
-use accounts::{MemberLine, PageSize, Permission};
+use accounts::{Cursor, MemberLine, PageSize, Permission};
 use axum::{extract::State, response::Response};
 use http::StatusCode;
 use kernel::{ExposeSecret, Role, UserId};
@@ -12,29 +12,40 @@ use super::{
         moment::Moment,
         shell::Here,
     },
-    visit::{Fields, Visit, done, page, page_with},
+    visit::{Fields, Trail, Visit, address, done, page, page_with},
 };
-use crate::{AppState, Problem, auth::SignedIn, extract::Ids, sentence::sentence};
+use crate::{
+    AppState, Problem,
+    auth::SignedIn,
+    extract::{Ids, Search},
+    sentence::sentence,
+};
 
 const HERE: &str = "/settings/members";
+/// Members on one page.
+const LINES: i64 = 100;
 
 /// `GET /settings/members`
 pub(super) async fn list(
     State(state): State<AppState>,
     visit: Visit,
     person: SignedIn,
+    Search(trail): Search<Trail>,
 ) -> Result<Response, Problem> {
-    page(&build(&state, &visit, &person, None).await?)
+    page(&build(&state, &visit, &person, &trail, None).await?)
 }
 
 async fn build(
     state: &AppState,
     visit: &Visit,
     person: &SignedIn,
+    trail: &Trail,
     refused: Option<(&Fields, &Problem)>,
 ) -> Result<MembersPage, Problem> {
     person.require(state, Permission::ViewMembers).await?;
-    let members = all(state, person).await?;
+    let cursor = trail.cursor.as_deref().map(Cursor::decode).transpose()?;
+    let mut tx = person.begin(state).await?;
+    let members = accounts::members(&mut tx, cursor, PageSize::of(LINES)?).await?;
     let error = |field: &str| {
         let (_, problem) = refused?;
         problem.errors.iter().find(|error| error.field == field).map(|error| sentence(&error.message))
@@ -42,7 +53,9 @@ async fn build(
     let asked = refused.map_or("member", |(fields, _)| fields.get("role"));
     Ok(MembersPage {
         frame: visit.frame(person, Here::Members),
-        members: members.into_iter().map(|line| row(line, person, state)).collect(),
+        members: members.items.into_iter().map(|line| row(line, person, state)).collect(),
+        before: trail.newer().map(|place| address(HERE, &place)),
+        after: members.next.map(|next| address(HERE, &trail.older(&next))),
         may_manage: person.may(Permission::ManageMembers),
         email: refused.map(|(fields, _)| fields.get("email").to_owned()).unwrap_or_default(),
         email_error: error("email")
@@ -51,21 +64,6 @@ async fn build(
         roles: roles(person, asked),
         matrix: matrix(),
     })
-}
-
-/// All of them: there are at most a few hundred.
-async fn all(state: &AppState, person: &SignedIn) -> Result<Vec<MemberLine>, Problem> {
-    let mut tx = person.begin(state).await?;
-    let (mut lines, mut cursor) = (Vec::new(), None);
-    for _ in 0..20 {
-        let mut listing = accounts::members(&mut tx, cursor, PageSize::of(100)?).await?;
-        lines.append(&mut listing.items);
-        match listing.next {
-            Some(next) => cursor = Some(accounts::Cursor::decode(&next)?),
-            None => break,
-        }
-    }
-    Ok(lines)
 }
 
 fn row(line: MemberLine, person: &SignedIn, state: &AppState) -> MemberRow {
@@ -140,9 +138,10 @@ pub(super) async fn add(
                 },
             ),
         },
-        Err(problem) if matches!(problem.status.as_u16(), 409 | 422) => {
-            page_with(problem.status, &build(&state, &visit, &person, Some((&fields, &problem))).await?)
-        }
+        Err(problem) if matches!(problem.status.as_u16(), 409 | 422) => page_with(
+            problem.status,
+            &build(&state, &visit, &person, &Trail::default(), Some((&fields, &problem))).await?,
+        ),
         Err(problem) => Err(problem),
     }
 }
@@ -172,8 +171,8 @@ pub(super) async fn ask_remove(
     Ids(id): Ids<UserId>,
 ) -> Result<Response, Problem> {
     person.require(&state, Permission::ManageMembers).await?;
-    let line = all(&state, &person).await?.into_iter().find(|line| line.user == id);
-    let line = line.ok_or_else(|| Problem::not_found("member"))?;
+    let mut tx = person.begin(&state).await?;
+    let line = accounts::member(&mut tx, id, false).await?;
     page(&ConfirmPage {
         frame: visit.frame(&person, Here::Members),
         title: format!("Remove {}?", line.email),

@@ -5,7 +5,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Redirect, Response},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use kernel::OrganizationId;
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
         access::{ConfirmPage, OrganizationRow, OrganizationsPage, RenameForm},
         shell::Here,
     },
-    visit::{Fields, Visit, done, page, page_with},
+    visit::{Fields, Visit, done, page, page_with, with_cookie},
 };
 use crate::{
     AppState, Problem,
@@ -105,11 +105,4 @@ pub(super) async fn ask_leave(visit: Visit, person: SignedIn) -> Result<Response
 pub(super) async fn leave(State(state): State<AppState>, person: SignedIn) -> Result<Response, Problem> {
     accounts::leave_organization(&state.db, &person.scope, &person.request, &*state.ambient).await?;
     Ok(with_cookie(Redirect::to("/login?out=1").into_response(), session::forget(&state)))
-}
-
-fn with_cookie(mut response: Response, cookie: Option<HeaderValue>) -> Response {
-    if let Some(cookie) = cookie {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
-    response
 }

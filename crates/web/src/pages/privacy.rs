@@ -16,9 +16,15 @@ use super::{
         privacy::{EraseOrganizationPage, ErasureRow, PrivacyPage, Refused, Vanished},
         shell::Here,
     },
-    visit::{Fields, Trail, Visit, address, done, page, page_with},
+    visit::{Fields, Trail, Visit, address, done, page, page_with, with_cookie},
 };
-use crate::{AppState, Problem, auth::SignedIn, extract::Search, privacy, sentence::sentence};
+use crate::{
+    AppState, Problem,
+    auth::{SignedIn, session},
+    extract::Search,
+    privacy,
+    sentence::sentence,
+};
 
 const HERE: &str = "/settings/privacy";
 /// Receipts on one page.
@@ -186,7 +192,7 @@ pub(super) async fn erase_organization(
     fields: Fields,
 ) -> Result<Response, Problem> {
     match privacy::erase_organization(&state, &person, fields.get("name")).await {
-        Ok(_) => Ok(Redirect::to("/login").into_response()),
+        Ok(_) => Ok(with_cookie(Redirect::to("/login").into_response(), session::forget(&state))),
         Err(problem) if problem.status == StatusCode::UNPROCESSABLE_ENTITY => {
             let words = problem.errors.first().map(|e| sentence(&e.message));
             page_with(problem.status, &question(&visit, &person, words))

@@ -5,7 +5,7 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Request},
     response::{Html, IntoResponse, Redirect, Response},
 };
-use http::{HeaderMap, StatusCode, request::Parts};
+use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 
 use super::{
     assets,
@@ -174,6 +174,14 @@ impl<S: Send + Sync> FromRequest<S> for Fields {
         }
         Ok(Self(fields))
     }
+}
+
+/// The answer with one more cookie, where there is one.
+pub(super) fn with_cookie(mut response: Response, cookie: Option<HeaderValue>) -> Response {
+    if let Some(cookie) = cookie {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
 }
 
 /// The way back through a list that only knows "older": the cursors of the pages before, newest page last.

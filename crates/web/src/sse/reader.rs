@@ -56,6 +56,7 @@ impl Readers {
             news: state.events.subscribe(),
             next_id: u64::try_from(state.ambient.now().unix_timestamp_nanos() / 1_000_000).unwrap_or(0),
             moving: false,
+            ends_in: None,
             state: state.clone(),
             sender,
         };
@@ -82,6 +83,8 @@ struct Reader {
     sender: Arc<watch::Sender<Latest>>,
     next_id: u64,
     moving: bool,
+    /// How long after the last look the connect request is over that was open then.
+    ends_in: Option<Duration>,
 }
 
 /// Why a reader goes on or ends.
@@ -119,6 +122,8 @@ impl Reader {
         let view = GongView::read(&self.state, &mut tx).await?;
         drop(tx);
         self.moving = view.is_moving();
+        let now = self.state.ambient.now();
+        self.ends_in = view.connecting_until.map(|until| (until - now).try_into().unwrap_or_default());
         let Ok(text) = serde_json::to_string(&view) else { return Ok(()) };
         if self.sender.borrow().as_ref().is_none_or(|seen| seen.text != text) {
             self.next_id += 1;
@@ -129,11 +134,13 @@ impl Reader {
 
     async fn wait(&mut self, looked: Instant, failed: bool) -> Wake {
         let (organization, moving) = (self.organization, self.moving);
+        let over = self.ends_in.map(|rest| looked + rest.max(GAP));
         tokio::select! {
             () = self.state.stop.cancelled() => Wake::End,
             () = self.sender.closed() => Wake::Unwatched,
             () = sleep_until(looked + AGAIN), if failed => Wake::Look,
             () = sleep_until(looked + MOVING), if moving => Wake::Look,
+            () = sleep_until(over.unwrap_or(looked)), if over.is_some() => Wake::Look,
             heard = news_of(&mut self.news, organization) => {
                 // More news of the same moment are part of the same look.
                 sleep_until(looked + GAP).await;

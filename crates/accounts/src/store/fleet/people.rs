@@ -42,6 +42,30 @@ pub(crate) async fn user_by_id(tx: &mut FleetTx, user: UserId) -> Result<Option<
         .map_err(failed("looking a user up"))
 }
 
+/// Holds a person's row until the transaction ends, if the password is still the one that was read: until then nobody changes
+/// it. `None` where somebody did meanwhile.
+pub(crate) async fn hold(tx: &mut FleetTx, user: &User) -> Result<Option<User>, AccountsError> {
+    sqlx::query_as(
+        "select id, email, password_hash, must_change_password from users
+         where id = $1 and password_hash = $2 for share",
+    )
+    .bind(user.id)
+    .bind(&user.password_hash)
+    .fetch_optional(&mut **tx)
+    .await
+    .map_err(failed("holding a user"))
+}
+
+/// Holds a person's row until the transaction ends: until then nobody changes the password.
+pub(crate) async fn hold_by_id(tx: &mut FleetTx, user: UserId) -> Result<(), AccountsError> {
+    sqlx::query("select 1 from users where id = $1 for share")
+        .bind(user)
+        .execute(&mut **tx)
+        .await
+        .map(|_| ())
+        .map_err(failed("holding a user"))
+}
+
 /// What a person is in an organization now.
 pub(crate) async fn member(
     tx: &mut FleetTx,
@@ -167,22 +191,42 @@ pub(crate) async fn count_members(
         .map_err(failed("counting the members"))
 }
 
-pub(crate) async fn set_password(
+/// Stores another password in place of the one that was read; false where somebody changed it meanwhile.
+pub(crate) async fn change_password(
     tx: &mut FleetTx,
-    user: UserId,
+    user: &User,
     hash: &str,
-    must_change: bool,
     now: OffsetDateTime,
-) -> Result<(), AccountsError> {
-    let done = sqlx::query(
-        "update users set password_hash = $2, must_change_password = $3, password_changed_at = $4 where id = $1",
+) -> Result<bool, AccountsError> {
+    sqlx::query(
+        "update users set password_hash = $3, must_change_password = false, password_changed_at = $4
+         where id = $1 and password_hash = $2",
     )
-    .bind(user)
+    .bind(user.id)
+    .bind(&user.password_hash)
     .bind(hash)
-    .bind(must_change)
     .bind(now)
     .execute(&mut **tx)
     .await
-    .map_err(failed("changing a password"))?;
-    if done.rows_affected() == 1 { Ok(()) } else { Err(AccountsError::NotFound { what: "user" }) }
+    .map(|done| done.rows_affected() == 1)
+    .map_err(failed("changing a password"))
+}
+
+/// Stores a password that has to be changed at the next log-in, whatever it was before.
+pub(crate) async fn reset_password(
+    tx: &mut FleetTx,
+    user: UserId,
+    hash: &str,
+    now: OffsetDateTime,
+) -> Result<(), AccountsError> {
+    sqlx::query(
+        "update users set password_hash = $2, must_change_password = true, password_changed_at = $3 where id = $1",
+    )
+    .bind(user)
+    .bind(hash)
+    .bind(now)
+    .execute(&mut **tx)
+    .await
+    .map(|_| ())
+    .map_err(failed("resetting a password"))
 }

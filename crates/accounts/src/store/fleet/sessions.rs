@@ -1,7 +1,7 @@
 //! Sessions by the hash of their id.
 
 use db::FleetTx;
-use kernel::{OrganizationId, UserId};
+use kernel::UserId;
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -63,34 +63,29 @@ pub(crate) async fn find(
         .map_err(failed("looking a session up"))
 }
 
-pub(crate) async fn delete(tx: &mut FleetTx, id: [u8; 32]) -> Result<(), AccountsError> {
+/// Ends a session; false when there was none.
+pub(crate) async fn delete(tx: &mut FleetTx, id: [u8; 32]) -> Result<bool, AccountsError> {
     sqlx::query("delete from sessions where id_hash = $1")
         .bind(id.as_slice())
         .execute(&mut **tx)
         .await
-        .map(|_| ())
+        .map(|done| done.rows_affected() == 1)
         .map_err(failed("ending a session"))
 }
 
-/// Ends the sessions of a user, those that look at `within` only where it is given, and never `except`.
+/// Ends the sessions of a user, but not `except`.
 pub(crate) async fn delete_of_user(
     tx: &mut FleetTx,
     user: UserId,
-    within: Option<OrganizationId>,
     except: Option<[u8; 32]>,
 ) -> Result<u64, AccountsError> {
-    sqlx::query(
-        "delete from sessions where user_id = $1
-         and ($2::text is null or data -> 'account' ->> 'organization' = $2)
-         and ($3::bytea is null or id_hash <> $3)",
-    )
-    .bind(user)
-    .bind(within.map(|organization| organization.to_string()))
-    .bind(except.map(|hash| hash.to_vec()))
-    .execute(&mut **tx)
-    .await
-    .map(|done| done.rows_affected())
-    .map_err(failed("ending the sessions of a user"))
+    sqlx::query("delete from sessions where user_id = $1 and ($2::bytea is null or id_hash <> $2)")
+        .bind(user)
+        .bind(except.map(|hash| hash.to_vec()))
+        .execute(&mut **tx)
+        .await
+        .map(|done| done.rows_affected())
+        .map_err(failed("ending the sessions of a user"))
 }
 
 pub(crate) async fn sweep(tx: &mut FleetTx, now: OffsetDateTime) -> Result<u64, AccountsError> {

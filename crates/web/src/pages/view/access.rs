@@ -29,6 +29,9 @@ pub(crate) struct RoleLine {
 pub(crate) struct MembersPage {
     pub(crate) frame: Frame,
     pub(crate) members: Vec<MemberRow>,
+    /// The page before, and the next one.
+    pub(crate) before: Option<String>,
+    pub(crate) after: Option<String>,
     pub(crate) may_manage: bool,
     pub(crate) email: String,
     pub(crate) email_error: Option<String>,
@@ -109,6 +112,8 @@ pub(crate) struct KeyRow {
 pub(crate) struct ApiKeysPage {
     pub(crate) frame: Frame,
     pub(crate) keys: Vec<KeyRow>,
+    pub(crate) newer: Option<String>,
+    pub(crate) older: Option<String>,
     pub(crate) may_manage: bool,
     pub(crate) name: String,
     pub(crate) name_error: Option<String>,

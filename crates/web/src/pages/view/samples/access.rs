@@ -50,6 +50,8 @@ fn people() -> Vec<Page> {
                         roles: vec![role("viewer", false), role("member", true), role("admin", false)],
                     },
                 ],
+                before: Some("/settings/members".into()),
+                after: Some("/settings/members?cursor=b".into()),
                 may_manage: true,
                 email: "x".into(),
                 email_error: Some("This is not an e-mail address.".into()),
@@ -92,6 +94,8 @@ fn programs() -> Vec<Page> {
             "api-keys",
             out(&ApiKeysPage {
                 frame: frame(Here::ApiKeys),
+                newer: Some("/settings/api-keys".into()),
+                older: Some("/settings/api-keys?cursor=b".into()),
                 keys: vec![
                     KeyRow {
                         id: "key_1".into(),
