@@ -15,6 +15,7 @@ pub(crate) fn start() -> Result<PrometheusHandle, Exit> {
         .install_recorder()
         .doing("starting metrics")?;
     describe();
+    describe_edges();
     Ok(handle)
 }
 
@@ -123,6 +124,20 @@ fn describe() {
     for target in ["gong_api", "gong_token"] {
         metrics::gauge!("soundpost_circuit_state", "target" => target).set(0.0);
     }
+}
+
+/// What happens at our edges: to Gong, and to browsers.
+fn describe_edges() {
+    metrics::describe_histogram!(
+        "soundpost_gong_request_seconds",
+        "How long Gong took to begin its answer, by endpoint."
+    );
+    metrics::describe_counter!(
+        "soundpost_gong_connect_failures_total",
+        "Connects through Gong that did not work out, by code."
+    );
+    metrics::describe_counter!("soundpost_http_failures_total", "Requests that failed on our side, by code.");
+    metrics::describe_gauge!("soundpost_event_streams", "Open live streams.");
 }
 
 #[cfg(test)]
