@@ -9,6 +9,7 @@
 
 mod audit;
 mod compatible;
+mod every_post;
 mod killed;
 mod letters;
 mod limits;
