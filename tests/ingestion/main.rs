@@ -6,6 +6,7 @@ mod failures;
 mod gaps;
 mod history;
 mod listing;
+mod misuse;
 mod outages;
 mod pace;
 mod privacy;

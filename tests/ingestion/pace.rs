@@ -26,7 +26,7 @@ async fn four_processes(per_second: f64) -> (World, Org) {
     world.sim.generate(acme.company, &plain(700, 50));
     let mut processes = Vec::new();
     for _ in 0..4 {
-        processes.push(workers(&world, &defaults).await);
+        processes.push(Workers::start(&world, &defaults).await);
     }
     world.connect(&acme, Some(60)).await;
     for _ in 0..3 {
@@ -242,7 +242,7 @@ async fn job_17_a_request_that_waits_for_its_turn_does_not_leave_when_a_pause_be
         .await
         .unwrap();
     jobs::schedule::look_once(&world.rooms).await.unwrap();
-    let processes = [workers(&world, &defaults).await, workers(&world, &defaults).await];
+    let processes = [Workers::start(&world, &defaults).await, Workers::start(&world, &defaults).await];
     world.settle().await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let requests = api_requests(&world, &acme);

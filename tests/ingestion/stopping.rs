@@ -48,7 +48,7 @@ async fn job_22_a_graceful_stop_in_the_middle_of_a_backfill_loses_nothing() {
     let (world, defaults) = world_with_pace(25.0).await;
     let acme = begun(&world, 1_000).await;
     for at in [4, 9, 15] {
-        let process = workers(&world, &defaults).await;
+        let process = Workers::start(&world, &defaults).await;
         at_requests(&world, &acme, at).await;
         let took = process.stop().await;
         assert!(took < Duration::from_secs(5), "{took:?}");
@@ -59,7 +59,7 @@ async fn job_22_a_graceful_stop_in_the_middle_of_a_backfill_loses_nothing() {
         tokio::time::sleep(Duration::from_millis(150)).await;
         assert_eq!(requests(&world, &acme), before, "a stopped process asks nothing");
     }
-    let _process = workers(&world, &defaults).await;
+    let _process = Workers::start(&world, &defaults).await;
     world.settle().await;
     assert_all_here(&world, &acme).await;
     assert!(requests(&world, &acme) <= 24, "{} requests", requests(&world, &acme));
@@ -125,18 +125,18 @@ async fn job_01_workers_killed_again_and_again_lose_and_double_nothing() {
     let (world, defaults) = world_with_pace(25.0).await;
     let acme = begun(&world, 1_500).await;
     for at in [3, 7, 11, 15, 20] {
-        let process = workers(&world, &defaults).await;
+        let process = Workers::start(&world, &defaults).await;
         at_requests(&world, &acme, at).await;
         process.kill();
         // A third death without a step between is taken for poison, and rightly: then it goes on before the next kill.
         let doomed = "select count(*) from apalis.jobs where status in ('Pending', 'Queued', 'Running')
             and (metadata -> 'sp.deaths')::integer >= 2 and not metadata ? 'sp.progress'";
         if world.number(doomed).await > 0 {
-            let _process = workers(&world, &defaults).await;
+            let _process = Workers::start(&world, &defaults).await;
             assert!(until(Duration::from_secs(60), async || world.number(doomed).await == 0).await);
         }
     }
-    let _process = workers(&world, &defaults).await;
+    let _process = Workers::start(&world, &defaults).await;
     let done = async || acme.api.gong().await["backfill"]["state"] == "done";
     assert!(until(Duration::from_secs(30), done).await, "{}", acme.api.gong().await);
     world.settle().await;

@@ -2,16 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
     time::Duration,
 };
 
 use gong_sim::{Endpoint, GeneratorOptions};
-use jobs::{Rooms, runtime};
 use serde_json::Value;
-use sqlx::{Row, types::time::OffsetDateTime};
-use stories::{Org, Process, World, WorldOptions};
-use tokio_util::sync::CancellationToken;
+use sqlx::types::time::OffsetDateTime;
+use stories::{Org, World, WorldOptions};
+pub(crate) use stories::{Workers, everything, tables_with, until};
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
@@ -106,18 +104,6 @@ pub(crate) fn asked(world: &World, org: &Org) -> (u64, u64) {
     (count(Endpoint::CallsExtensive), count(Endpoint::Transcript))
 }
 
-/// Waits until a condition holds, at most `most`; says whether it does.
-pub(crate) async fn until(most: Duration, mut condition: impl AsyncFnMut() -> bool) -> bool {
-    let deadline = tokio::time::Instant::now() + most;
-    while tokio::time::Instant::now() < deadline {
-        if condition().await {
-            return true;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    false
-}
-
 /// Lets time pass from event to event: everything that falls due is done at its moment.
 pub(crate) async fn live(world: &World, time: Duration) {
     let end = now(world) + time;
@@ -143,87 +129,4 @@ pub(crate) async fn live(world: &World, time: Duration) {
 pub(crate) async fn without_sweeps(world: &World) {
     let put_off = "update gong_schedules set next_sweep_at = next_sweep_at + interval '900 days'";
     sqlx::query(put_off).execute(world.db.pool()).await.unwrap();
-}
-
-/// Every row of every table as text, with the table's name.
-pub(crate) async fn everything(world: &World) -> Vec<(String, String)> {
-    let tables: Vec<String> = sqlx::query_scalar(
-        "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname in ('public', 'apalis')",
-    )
-    .fetch_all(world.db.pool())
-    .await
-    .unwrap();
-    let mut all = Vec::new();
-    for table in tables {
-        let query = format!("select t::text as line from {table} t");
-        let rows = sqlx::raw_sql(sqlx::AssertSqlSafe(query)).fetch_all(world.db.pool()).await.unwrap();
-        all.extend(rows.iter().map(|row| (table.clone(), row.get::<String, _>("line"))));
-    }
-    all
-}
-
-/// The tables in which a word stands, in letters or in bytes.
-pub(crate) async fn tables_with(world: &World, word: &str) -> BTreeSet<String> {
-    let hex: String = word.bytes().map(|byte| format!("{byte:02x}")).collect();
-    let rows = everything(world).await.into_iter();
-    rows.filter(|(_, line)| line.contains(word) || line.contains(&hex)).map(|(table, _)| table).collect()
-}
-
-/// Workers that are another process as far as anything but memory protection goes: threads, connections and an API
-/// budget of their own.
-pub(crate) struct Workers {
-    process: Option<Process>,
-    stop: CancellationToken,
-    done: tokio::sync::oneshot::Receiver<()>,
-}
-
-/// Starts them; dead ones are noticed after a second.
-pub(crate) async fn workers(world: &World, defaults: &ingest::Defaults) -> Workers {
-    let process = world.process(world.keys.clone()).await;
-    let stop = CancellationToken::new();
-    let (ended, done) = tokio::sync::oneshot::channel();
-    let (connector, ambient) = (process.connector.clone(), world.rooms.ambient.clone());
-    let (url, defaults, told) = (world.database.url.clone(), defaults.clone(), stop.clone());
-    process.spawn(async move {
-        // A pool of connections dies with the process that it was made in.
-        let db = db::Db::connect(&url, 8).await.unwrap();
-        let gates = ingest::Gates::new(db.clone(), ambient.clone(), defaults.clone());
-        let rooms = Rooms { db: db.clone(), connector, gates, defaults, ambient: ambient.clone() };
-        let settings = runtime::Settings {
-            fresh: 4,
-            bulk: 2,
-            upkeep: 2,
-            heartbeat: Duration::from_millis(250),
-            missed: 4,
-            ..runtime::Settings::default()
-        };
-        runtime::run(db.pool().clone(), Arc::new(rooms), settings, ambient, told).await.unwrap();
-        ended.send(()).ok();
-    });
-    Workers { process: Some(process), stop, done }
-}
-
-impl Workers {
-    /// Kills them: what they were doing stops where it stands.
-    pub(crate) fn kill(mut self) {
-        self.process.take().unwrap().kill();
-    }
-
-    /// Tells them to stop, and says how long that took.
-    pub(crate) async fn stop(mut self) -> Duration {
-        let began = tokio::time::Instant::now();
-        self.stop.cancel();
-        let ended = tokio::time::timeout(Duration::from_secs(30), &mut self.done).await;
-        assert!(matches!(ended, Ok(Ok(()))), "it does not stop within 30 seconds");
-        began.elapsed()
-    }
-}
-
-impl Drop for Workers {
-    fn drop(&mut self) {
-        self.stop.cancel();
-        if let Some(process) = self.process.take() {
-            process.kill();
-        }
-    }
 }

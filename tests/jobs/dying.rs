@@ -6,38 +6,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use queue::Verdict;
 use tokio::time::sleep;
 
-use crate::support::{Actor, Desk, desk, seconds, settings, until};
-
-const DATABASE: &str = "SOUNDPOST_TEST_VICTIM_DATABASE";
+use crate::support::{Actor, desk, seconds, settings, until};
 
 fn victim(url: &str) -> std::process::Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "dying::the_process_that_dies"])
-        .env(DATABASE, url)
+    Command::new(env!("CARGO_BIN_EXE_victim"))
+        .arg(url)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap()
-}
-
-/// Not a test: what [`victim`] runs, a process of workers that a poisonous job kills.
-#[tokio::test]
-#[ignore = "started by other tests, as a process of its own"]
-async fn the_process_that_dies() {
-    let desk = Desk::at(std::env::var(DATABASE).unwrap()).await;
-    let actor = Actor::new(|job, _| async move {
-        match job.kind.as_str() {
-            "poison" => std::process::abort(),
-            "long" => sleep(seconds(3600)).await,
-            _ => sleep(Duration::from_millis(20)).await,
-        }
-        Verdict::Done
-    });
-    let _work = desk.work(&actor);
-    sleep(seconds(120)).await;
 }
 
 #[tokio::test]

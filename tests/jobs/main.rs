@@ -5,8 +5,10 @@
 mod dying;
 mod guards;
 mod letters;
+mod outage;
 mod running;
 mod sending;
 mod settling;
 mod stopping;
 mod support;
+mod wakes;

@@ -171,3 +171,37 @@ async fn with_its_subject_a_job_is_taken_back_and_its_key_is_free() {
     assert!(desk.dead().await.is_empty(), "who is cancelled is not dead");
     work.stop().await;
 }
+
+#[tokio::test]
+async fn job_19_an_organization_with_many_jobs_does_not_keep_others_waiting() {
+    const QUIET: u128 = 1_000_000;
+    let desk = desk().await;
+    let mut tx = desk.db.fleet().await.unwrap();
+    for subject in 0..1_000 {
+        queue::enqueue(&mut tx, &desk.job("poll", subject)).await.unwrap();
+    }
+    for organization in 0..20 {
+        let quiet = OrganizationId::mint(&SystemAmbient);
+        for number in 0..10 {
+            let subject = QUIET + organization * 10 + number;
+            let key = format!("poll:{subject}");
+            let job = NewJob::new(Lane::Fresh, "poll", quiet, Uuid::from_u128(subject), key);
+            assert!(queue::enqueue(&mut tx, &job).await.unwrap());
+        }
+    }
+    tx.commit().await.unwrap();
+
+    let actor = Actor::willing();
+    let work = desk.work(&actor);
+    let quiet_ones = || actor.starts().iter().filter(|start| start.subject >= QUIET).count();
+    assert!(
+        crate::support::until(seconds(20), async || quiet_ones() == 200).await,
+        "the quiet ones had their turn"
+    );
+    work.stop().await;
+    let starts = actor.starts();
+    let last = starts.iter().rposition(|start| start.subject >= QUIET).unwrap();
+    // Alone they would have been through after 200 starts.
+    assert!(last < 400, "the last of 200 was number {last}");
+    assert!(starts.iter().take(100).any(|start| start.subject < QUIET), "and the busy one has its turn, too");
+}

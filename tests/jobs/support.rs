@@ -14,6 +14,7 @@ use db::{Db, Tx};
 use jobs::runtime::{self, Handler, RuntimeError, Settings};
 use kernel::{OrganizationId, Scope, SystemAmbient};
 use queue::{Job, Lane, NewJob, Verdict};
+pub(crate) use stories::until;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -193,18 +194,6 @@ impl Handler for Actor {
         self.active.fetch_sub(1, Ordering::SeqCst);
         verdict
     }
-}
-
-/// Waits until a condition holds, at most `most`; says whether it does.
-pub(crate) async fn until(most: Duration, mut condition: impl AsyncFnMut() -> bool) -> bool {
-    let deadline = Instant::now() + most;
-    while Instant::now() < deadline {
-        if condition().await {
-            return true;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    false
 }
 
 pub(crate) const fn seconds(seconds: u64) -> Duration {

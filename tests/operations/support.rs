@@ -61,7 +61,8 @@ pub(crate) fn differs(schema: &Value, value: &Value, at: &str) -> Option<String>
             let mut wanted: Vec<&str> =
                 schema["required"].as_array()?.iter().filter_map(Value::as_str).collect();
             let mut there: Vec<&str> = fields.keys().map(String::as_str).collect();
-            (wanted.sort_unstable(), there.sort_unstable());
+            wanted.sort_unstable();
+            there.sort_unstable();
             if wanted != there {
                 return Some(format!("{at} has {there:?}"));
             }

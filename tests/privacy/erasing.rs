@@ -154,7 +154,7 @@ async fn ten_17_an_erasure_that_is_killed_ends_and_another_organization_keeps_it
     world.sim.add_call(other.company, call());
     world.connect(&acme, Some(7)).await;
     world.connect(&other, Some(7)).await;
-    let first = workers(&world).await;
+    let first = Workers::start(&world, &world.rooms.defaults).await;
     world.settle().await;
     first.kill();
     let before = everything(&world).await.into_iter().filter(|(_, line)| line.contains("canarysaid")).count();
@@ -164,7 +164,7 @@ async fn ten_17_an_erasure_that_is_killed_ends_and_another_organization_keeps_it
     let seen = "select coalesce(max(calls_seen), 0) from gong_erasures where state <> 'done'";
     for _ in 0..4 {
         let before = world.number(seen).await;
-        let workers = workers(&world).await;
+        let workers = Workers::start(&world, &world.rooms.defaults).await;
         let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(5);
         while world.number(seen).await == before && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(std::time::Duration::from_millis(2)).await;

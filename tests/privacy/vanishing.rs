@@ -187,14 +187,14 @@ async fn prv_09_an_answer_outlives_the_connection() {
 async fn prv_11_a_purge_that_is_killed_again_and_again_ends_with_nothing_left() {
     let mut world = sleeping_world().await;
     let (acme, ids) = with_calls(&world, 500, 0).await;
-    let first = workers(&world).await;
+    let first = Workers::start(&world, &world.rooms.defaults).await;
     world.settle().await;
     first.kill();
     assert_eq!(held(&acme).await.len(), 500);
     for id in &ids[..450] {
         world.sim.delete_call(acme.company, id);
     }
-    let hunters = workers(&world).await;
+    let hunters = Workers::start(&world, &world.rooms.defaults).await;
     sweep(&world).await;
     hunters.kill();
     let decision = json!({ "decision": "remove" });
@@ -203,7 +203,7 @@ async fn prv_11_a_purge_that_is_killed_again_and_again_ends_with_nothing_left() 
     let mut kills = 0;
     while world.number(left).await > 50 && kills < 20 {
         let before = world.number(left).await;
-        let workers = workers(&world).await;
+        let workers = Workers::start(&world, &world.rooms.defaults).await;
         while world.number(left).await == before {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }

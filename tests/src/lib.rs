@@ -11,10 +11,16 @@ mod browser;
 mod clock;
 mod cluster;
 mod process;
+mod rows;
+mod way;
+mod workers;
 mod world;
 
 pub use browser::{Answer, Browser};
 pub use clock::ShiftedClock;
 pub use cluster::{Database, fresh_database};
 pub use process::Process;
+pub use rows::{everything, tables_with};
+pub use way::{Mood, Way};
+pub use workers::{Workers, until};
 pub use world::{Org, PASSWORD, World, WorldOptions};

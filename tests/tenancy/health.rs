@@ -1,62 +1,20 @@
 //! Live, ready, healthy: what each says when the database, Gong or the keys are not as they should be.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use db::{Db, Events};
 use reqwest::StatusCode;
-use stories::{Browser, World};
-use tokio::net::{TcpListener, TcpStream};
+use stories::{Browser, Mood, Way, World};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use vault::KeyRing;
 use web::{AppState, Limits, TrustedProxies};
 
 use crate::support::still_world;
-
-const PASS: u8 = 0;
-const REFUSE: u8 = 1;
-const HANG: u8 = 2;
-
-/// A way to the database that can be closed, or swallow everything.
-async fn way_to_the_database(world: &World) -> (String, Arc<AtomicU8>) {
-    let mut url = Url::parse(&world.database.url).expect("a URL");
-    let target = (url.host_str().unwrap_or_default().to_owned(), url.port().unwrap_or(5432));
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    url.set_host(Some("127.0.0.1")).expect("a host");
-    url.set_port(listener.local_addr().ok().map(|a| a.port())).expect("a port");
-    let mood = Arc::new(AtomicU8::new(PASS));
-    let ours = mood.clone();
-    tokio::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            let (mood, target) = (ours.clone(), target.clone());
-            tokio::spawn(async move {
-                if mood.load(Ordering::SeqCst) == HANG {
-                    tokio::time::sleep(Duration::from_secs(60)).await;
-                }
-                let Ok(mut server) = TcpStream::connect(target).await else { return };
-                let changed = async {
-                    while mood.load(Ordering::SeqCst) == PASS {
-                        tokio::time::sleep(Duration::from_millis(20)).await;
-                    }
-                };
-                tokio::select! {
-                    _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
-                    () = changed => {}
-                }
-                if mood.load(Ordering::SeqCst) == HANG {
-                    tokio::time::sleep(Duration::from_secs(60)).await;
-                }
-            });
-        }
-    });
-    (url.into(), mood)
-}
 
 /// Serves once more: with this way to the database, these keys, and Gong at this address.
 async fn serve(world: &World, database: &str, keys: Arc<KeyRing>, gong: &str) -> Browser {
@@ -99,15 +57,15 @@ async fn until_ready(browser: &Browser, wanted: StatusCode) -> serde_json::Value
 #[tokio::test]
 async fn ops_01_a_database_that_is_down_makes_us_unready_and_not_dead() {
     let world = still_world().await;
-    let (url, mood) = way_to_the_database(&world).await;
-    let browser = serve(&world, &url, world.keys.clone(), &world.sim.authorize_url()).await;
+    let way = Way::to(&world.database.url).await;
+    let browser = serve(&world, &way.url, world.keys.clone(), &world.sim.authorize_url()).await;
     until_ready(&browser, StatusCode::OK).await;
-    for down in [REFUSE, HANG] {
-        mood.store(down, Ordering::SeqCst);
+    for down in [Mood::Refuse, Mood::Hang] {
+        way.be(down);
         let said = until_ready(&browser, StatusCode::SERVICE_UNAVAILABLE).await;
         assert!(said["missing"].as_array().is_some_and(|m| m.iter().any(|m| m == "database")), "{said}");
         assert_eq!(browser.get("/livez").await.status, StatusCode::OK);
-        mood.store(PASS, Ordering::SeqCst);
+        way.be(Mood::Pass);
         let said = until_ready(&browser, StatusCode::OK).await;
         assert_eq!(said["missing"], serde_json::json!([]));
     }
@@ -147,10 +105,10 @@ async fn ops_01_keys_that_open_nothing_make_us_unready() {
 #[tokio::test]
 async fn ops_02_health_answers_within_a_second_even_when_everything_hangs() {
     let world = still_world().await;
-    let (url, mood) = way_to_the_database(&world).await;
-    let browser = serve(&world, &url, world.keys.clone(), "http://192.0.2.1/oauth2/authorize").await;
+    let way = Way::to(&world.database.url).await;
+    let browser = serve(&world, &way.url, world.keys.clone(), "http://192.0.2.1/oauth2/authorize").await;
     browser.get("/health").await;
-    mood.store(HANG, Ordering::SeqCst);
+    way.be(Mood::Hang);
     tokio::time::sleep(Duration::from_millis(2_100)).await;
     let begun = Instant::now();
     let asked = (0..8).map(|_| {
@@ -177,7 +135,7 @@ async fn ops_02_health_is_json_for_every_dependency_and_tells_strangers_nothing_
     assert_eq!(health.header("content-type"), "application/json");
     let json = health.json();
     let names: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(names, ["database", "gong", "keys", "migrations", "status", "workers"]);
+    assert_eq!(names, ["database", "gong", "keys", "migrations", "status", "traffic", "workers"]);
     let url = Url::parse(&world.database.url).unwrap();
     for secret in [
         env!("CARGO_PKG_VERSION"),

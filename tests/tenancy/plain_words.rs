@@ -133,7 +133,7 @@ fn classes() -> Vec<(&'static str, State)> {
         "credential_misplaced",
         "base_url_refused",
     ];
-    let paused = ["by_person", "company_linked_elsewhere"];
+    let paused = ["by_person", "company_linked_elsewhere", "transcript_flood", "credential_flood"];
     let beside = [
         "ip_not_allowed",
         "gong_unavailable",

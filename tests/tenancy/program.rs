@@ -130,6 +130,7 @@ impl Drop for Served {
 }
 
 /// What `promtool check metrics` says of the page; it is said aloud where there is no promtool.
+#[expect(clippy::print_stderr, reason = "a check that is skipped is told")]
 fn lint(page: &str) {
     let promtool = Command::new("promtool")
         .args(["check", "metrics"])

@@ -168,7 +168,7 @@ pub(crate) async fn fingerprint(world: &World, org: Option<&Org>) -> BTreeMap<St
         let filter = match (org, table.as_str()) {
             (None, _) => "$1::uuid is null",
             // They belong to no organization: what is left of erased ones, and the switch that stops everything.
-            (Some(_), "erased_organizations" | "gong_stop") => "$1::uuid is not null",
+            (Some(_), "erased_organizations" | "gong_stop" | "worker_silence") => "$1::uuid is not null",
             (Some(_), "organizations") => "r.id = $1",
             (Some(_), "users") => {
                 "exists (select 1 from memberships m where m.user_id = r.id and m.organization_id = $1)"

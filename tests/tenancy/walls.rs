@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::support::{person, tables};
 
 /// Tables that belong to no organization; reviewed.
-const OF_NOBODY: [&str; 7] = [
+const OF_NOBODY: [&str; 8] = [
     "users",
     "sessions",
     "login_tries",
@@ -15,6 +15,7 @@ const OF_NOBODY: [&str; 7] = [
     "worker_heartbeats",
     "erased_organizations",
     "gong_stop",
+    "worker_silence",
 ];
 
 /// Rows of a table that the role sees with this setting; none where it may not look at all.

@@ -46,6 +46,9 @@ actions! {
     GONG_SETTINGS_CHANGED = "gong.settings_changed", "changed the settings of the Gong connection";
     GONG_PAUSED = "gong.paused", "paused the Gong connection";
     GONG_QUARANTINED = "gong.quarantined", "stopped the Gong connection because what is stored of it cannot be trusted";
+    GONG_MISUSE_SUSPECTED = "gong.misuse_suspected", "found that Gong is asked for far more than usual";
+    GONG_TRAFFIC_STOPPED = "gong.traffic_stopped", "stopped all traffic to Gong";
+    GONG_TRAFFIC_STARTED = "gong.traffic_started", "let traffic to Gong go on";
     GONG_RESUMED = "gong.resumed", "resumed the Gong connection";
     GONG_RECONNECT_REQUIRED = "gong.reconnect_required", "found that Gong has to be connected again";
     GONG_POLL_REQUESTED = "gong.poll_requested", "asked for new calls at once";

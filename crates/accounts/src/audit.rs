@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use db::Tx;
+use db::{FleetTx, Tx};
 use kernel::{Actor, Ambient, AuditId, OrganizationId};
 use serde_json::{Map, Value, json};
 use sqlx::PgConnection;
@@ -15,7 +15,7 @@ use crate::{
     AccountsError, Cursor, Listing, PageSize, Permission,
     actions::{self, Action},
     require,
-    store::audit as store,
+    store::{audit as store, fleet::audit::insert_everywhere},
 };
 
 /// The most bytes that the detail of one line may have.
@@ -124,6 +124,19 @@ impl AuditLine {
 pub async fn audit(tx: &mut Tx, entry: Entry, ambient: &dyn Ambient) -> Result<AuditId, AccountsError> {
     let who = Who { organization: tx.scope().organization(), actor: tx.scope().actor(), label: None };
     write(tx, who, entry, ambient).await
+}
+
+/// Writes the same line for every organization, about what an operator does to all of them in this transaction; says how many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn audit_everywhere(
+    fleet: &mut FleetTx,
+    mut entry: Entry,
+    ambient: &dyn Ambient,
+) -> Result<u64, AccountsError> {
+    entry.detail = bounded(masked(entry.detail));
+    insert_everywhere(fleet, Actor::Operator, &entry, ambient).await
 }
 
 /// A page of the log, newest first.

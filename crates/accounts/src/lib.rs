@@ -30,7 +30,7 @@ pub use actions::Action;
 pub use api_keys::{
     ApiKey, KeyHolder, MOST_KEYS, api_key, api_keys, authenticate_api_key, create_api_key, revoke_api_key,
 };
-pub use audit::{AuditLine, Entry, RequestInfo, activity, audit, latest};
+pub use audit::{AuditLine, Entry, RequestInfo, activity, audit, audit_everywhere, latest};
 pub use claims::{
     ANSWER_LIVES, Asked, Claimed, KeptAnswer, MOST_CLAIMS, claim_request, give_back, keep_answer,
     sweep_claims,

@@ -3,11 +3,17 @@
 //! Each check takes 19 MiB and tens of milliseconds on purpose, so a flood of log-ins must neither fill the memory nor
 //! take all processors: a fixed number run, a bounded number wait, the rest are told to come back.
 
-use std::sync::Arc;
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use argon2::{
-    Algorithm, Argon2, Params, Version,
-    password_hash::{CustomizedPasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::{
+        CustomizedPasswordHasher as _,
+        phc::{Output, PasswordHash},
+    },
 };
 use kernel::{Ambient, ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
@@ -26,6 +32,41 @@ const NOBODY: &str =
 pub struct PasswordHasher {
     admitted: Arc<Semaphore>,
     running: Arc<Semaphore>,
+    desks: Arc<Desks>,
+}
+
+/// The memory of checks, kept from one to the next: allocated anew by whichever thread comes, it would stay with the
+/// allocator once for each thread, and a flood would hold hundreds of megabytes. No more of them than checks run at once.
+#[derive(Default)]
+struct Desks(Mutex<Vec<Vec<Block>>>);
+
+impl fmt::Debug for Desks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Desks")
+    }
+}
+
+impl Desks {
+    /// Whether the password belongs to a hash; no to one that cannot be read.
+    fn check(&self, password: &[u8], hash: &PasswordHash) -> bool {
+        let mut blocks = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        let right = matches(password, hash, &mut blocks).unwrap_or(false);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(blocks);
+        right
+    }
+}
+
+fn matches(password: &[u8], hash: &PasswordHash, blocks: &mut Vec<Block>) -> Option<bool> {
+    let (salt, expected) = (hash.salt.as_ref()?, hash.hash.as_ref()?);
+    let params = Params::try_from(hash).ok()?;
+    let algorithm = Algorithm::try_from(hash.algorithm.as_str()).ok()?;
+    let version = hash.version.map_or(Some(Version::default()), |version| Version::try_from(version).ok())?;
+    blocks.resize(usize::try_from(params.m_cost()).ok()?, Block::default());
+    let mut computed = vec![0; expected.as_bytes().len()];
+    let argon2 = Argon2::new(algorithm, version, params);
+    argon2.hash_password_into_with_memory(password, salt.as_ref(), &mut computed, blocks).ok()?;
+    // Compared in constant time.
+    Some(Output::new(&computed).ok()? == *expected)
 }
 
 impl Default for PasswordHasher {
@@ -46,6 +87,7 @@ impl PasswordHasher {
         Self {
             admitted: Arc::new(Semaphore::new(concurrency + waiting)),
             running: Arc::new(Semaphore::new(concurrency)),
+            desks: Arc::default(),
         }
     }
 
@@ -80,13 +122,13 @@ impl PasswordHasher {
         password: &SecretString,
         stored: Option<String>,
     ) -> Result<bool, AccountsError> {
-        let password = password.clone();
+        let (password, desks) = (password.clone(), Arc::clone(&self.desks));
         self.in_turn(move || {
             let acceptable = password.expose_secret().chars().nth(PASSWORD_MOST).is_none();
             let bytes = if acceptable { password.expose_secret().as_bytes() } else { b"too long".as_slice() };
             let hash = PasswordHash::new(stored.as_deref().unwrap_or(NOBODY))
                 .map_err(|_| AccountsError::Corrupt { what: "password hash" })?;
-            let right = Argon2::default().verify_password(bytes, &hash).is_ok();
+            let right = desks.check(bytes, &hash);
             Ok(right && acceptable && stored.is_some())
         })
         .await
@@ -123,6 +165,23 @@ mod tests {
         assert_ne!(one, two, "each hash has its own salt");
         assert!(hasher.verify(&password, Some(one.clone())).await.unwrap());
         assert!(!hasher.verify(&"a horse, a boar".into(), Some(one)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn lod_07_checks_share_the_memory_of_those_that_may_run_at_once() {
+        let hasher = PasswordHasher::new(2);
+        let checks: Vec<_> = (0..12)
+            .map(|_| {
+                let hasher = hasher.clone();
+                tokio::spawn(async move { hasher.verify(&"a guess of somebody".into(), None).await })
+            })
+            .collect();
+        for check in checks {
+            assert!(!check.await.unwrap().unwrap());
+        }
+        let desks = hasher.desks.0.lock().unwrap();
+        assert!((1..=2).contains(&desks.len()), "{}", desks.len());
+        assert!(desks.iter().all(|desk| desk.len() == 19_456), "19 MiB each");
     }
 
     #[tokio::test]

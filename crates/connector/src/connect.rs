@@ -74,6 +74,7 @@ impl Connector {
     /// # Errors
     /// What Gong answered, or that its API address is not one of Gong's.
     pub async fn approve(&self, returned: Returned) -> Result<Approved, ConnectError> {
+        self.ensure_traffic().await?;
         let Returned { organization, user, history, code, .. } = returned;
         let granted = self.parts.oauth.exchange(code).await.map_err(exchange_failed)?;
         let base_url = granted.api_base_url.as_deref().ok_or(ConnectError::BaseUrlMissing)?;
@@ -106,6 +107,7 @@ impl Connector {
         history: Option<Lookback>,
     ) -> Result<Approved, ConnectError> {
         let base_url = self.parts.hosts.check(&key.base_url).map_err(|_| ConnectError::BaseUrlRefused)?;
+        self.ensure_traffic().await?;
         let auth = Auth::AccessKey { key: key.key.clone(), secret: key.secret.clone() };
         let mut missing = Vec::new();
         let Company { workspaces, held_until } = self.company(&base_url, auth, &mut missing).await?;

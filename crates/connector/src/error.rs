@@ -3,6 +3,8 @@
 use kernel::OrganizationId;
 use time::OffsetDateTime;
 
+use crate::model::reason;
+
 /// The database or the stored state failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectorError {
@@ -80,6 +82,9 @@ pub enum ConnectError {
     /// Gong did not answer usefully.
     #[error("Gong could not be reached")]
     GongUnavailable,
+    /// An operator stopped all traffic to Gong.
+    #[error("all traffic to Gong is stopped")]
+    Halted,
     /// The answer names no API host.
     #[error("Gong's answer names no API address")]
     BaseUrlMissing,
@@ -116,6 +121,7 @@ impl ConnectError {
             }) => "unauthorized_client",
             Self::ExchangeRefused(_) => "exchange_refused",
             Self::GongUnavailable => "gong_unavailable",
+            Self::Halted => "gong_held_halted",
             Self::BaseUrlMissing => "base_url_missing",
             Self::BaseUrlRefused => "base_url_refused",
             Self::CompanyTaken => "company_taken",
@@ -133,6 +139,7 @@ impl ConnectError {
             Self::MalformedCallback | Self::Refused { .. } => 400,
             Self::KeyRefused | Self::BaseUrlRefused => 422,
             Self::ExchangeRefused(_) | Self::GongUnavailable | Self::BaseUrlMissing => 502,
+            Self::Halted => 503,
             Self::Connector(_) => 500,
         }
     }
@@ -153,6 +160,9 @@ pub enum SessionError {
     /// An admin has to connect again.
     #[error("Gong has to be connected again")]
     ReconnectRequired,
+    /// The credential is opened far too often; something asks for it that is no work of ours.
+    #[error("the credential is opened far too often")]
+    Flood,
     /// The token could not be replaced yet.
     #[error("a new access token could not be had yet")]
     Later {
@@ -170,6 +180,7 @@ impl SessionError {
         match self {
             Self::Inactive => "connection_inactive",
             Self::ReconnectRequired => "reconnect_required",
+            Self::Flood => reason::CREDENTIAL_FLOOD,
             Self::Later { .. } => "token_not_yet",
             Self::Connector(error) => error.code(),
         }

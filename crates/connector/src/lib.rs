@@ -11,6 +11,7 @@ mod flow;
 mod holder;
 mod life;
 mod model;
+mod openings;
 mod refresh;
 mod replay;
 mod reseal;
@@ -19,6 +20,7 @@ mod sealing;
 mod secret;
 mod session;
 mod store;
+mod traffic;
 mod witness;
 
 use std::{sync::Arc, time::Duration};
@@ -74,13 +76,15 @@ pub struct Connector {
     refreshes: TaskTracker,
     /// This process, as the holder of leases.
     process: uuid::Uuid,
+    /// How often credentials are opened here.
+    openings: Arc<openings::Openings>,
 }
 
 impl Connector {
     /// A connector of these parts.
     pub fn new(parts: Parts) -> Self {
         let process = parts.ambient.uuid();
-        Self { parts: Arc::new(parts), refreshes: TaskTracker::new(), process }
+        Self { parts: Arc::new(parts), refreshes: TaskTracker::new(), process, openings: Arc::default() }
     }
 
     /// Waits until no answer of the token endpoint is on its way, for a graceful stop.

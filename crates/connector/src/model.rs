@@ -95,6 +95,10 @@ pub mod reason {
     pub const BASE_URL_REFUSED: &str = "base_url_refused";
     /// The company turned out to be linked to another organization.
     pub const COMPANY_LINKED_ELSEWHERE: &str = "company_linked_elsewhere";
+    /// Far more transcripts were asked for than usual.
+    pub const TRANSCRIPT_FLOOD: &str = "transcript_flood";
+    /// Its credential was opened far too often.
+    pub const CREDENTIAL_FLOOD: &str = "credential_flood";
     /// A person paused it.
     pub const BY_PERSON: &str = "by_person";
 }

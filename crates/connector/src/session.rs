@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use crate::{
     Connection, Connector, ConnectorError, Event, SessionError, life,
     model::reason,
+    openings::Alarm,
     refresh::Outcome,
     sealing::Place,
     store::{connections, credentials},
@@ -203,11 +204,33 @@ impl Connector {
                 return Err(SessionError::Inactive);
             }
         };
+        self.note_opening(scope, connection.id, now)?;
         let auth = auth(credential, secret)?;
         let client =
             gong::Client::new(self.parts.http.clone(), base_url, auth, gate, self.parts.ambient.clone())
                 .with_trace(trace);
         Ok(Session { client, connection, generation: credential.generation })
+    }
+
+    /// Counts that a credential was opened, and raises the alarm when that is far too often.
+    fn note_opening(
+        &self,
+        scope: &Scope,
+        connection: ConnectionId,
+        now: OffsetDateTime,
+    ) -> Result<(), SessionError> {
+        match self.openings.note(connection, now) {
+            None => Ok(()),
+            // Whoever works with the session stops the connection and tells.
+            Some(Alarm::One) => Err(SessionError::Flood),
+            Some(Alarm::All) => {
+                tracing::error!(security = true, code = "credentials_in_bulk", organization.id = %scope.organization(),
+                    "Sealed credentials are opened in bulk; `soundpost gong stop` stops all traffic to Gong.");
+                let event = "credentials_in_bulk";
+                metrics::counter!("soundpost_security_events_total", "event" => event).increment(1);
+                Ok(())
+            }
+        }
     }
 
     /// Stops a connection whose stored state cannot be trusted.

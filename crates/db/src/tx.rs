@@ -7,17 +7,20 @@ use std::{
 
 use kernel::{OrganizationId, Scope};
 use sqlx::{
-    PgConnection, PgPool, Postgres, Transaction,
+    Connection, PgConnection, PgPool, Postgres, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use uuid::Uuid;
 
-use crate::DbError;
+use crate::{DbError, Outage};
 
 /// The role that organization transactions act as; it owns nothing and cannot bypass row-level security.
 const APP_ROLE: &str = "soundpost_app";
 /// The role of the few reads that cross organizations (modules called `fleet`).
 const FLEET_ROLE: &str = "soundpost_fleet";
+
+/// How long an idle connection may take to show that it lives.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 
 /// The database as rooms and doors see it.
 #[derive(Debug, Clone)]
@@ -25,6 +28,8 @@ pub struct Db {
     pool: PgPool,
     /// Where transactions go when something between us and the server lends its connections by transaction.
     pooler: Option<PgPool>,
+    /// Whether transactions can be had at all.
+    outage: Outage,
 }
 
 impl Db {
@@ -39,7 +44,7 @@ impl Db {
             .connect_with(options)
             .await
             .map_err(DbError::while_doing("connecting"))?;
-        Ok(Self { pool, pooler: None })
+        Ok(Self { outage: Outage::of(&pool), pool, pooler: None })
     }
 
     /// Like [`Db::connect`], but does not wait for the server: the first use connects.
@@ -49,7 +54,8 @@ impl Db {
     pub fn connect_lazy(url: &str, most: u32) -> Result<Self, DbError> {
         let options: PgConnectOptions = url.parse().map_err(DbError::while_doing("reading DATABASE_URL"))?;
         let options = options.application_name("soundpost").statement_cache_capacity(256);
-        Ok(Self { pool: Self::pool_options(most).connect_lazy_with(options), pooler: None })
+        let pool = Self::pool_options(most).connect_lazy_with(options);
+        Ok(Self { outage: Outage::of(&pool), pool, pooler: None })
     }
 
     /// From now on transactions go through this address, of a pooler such as PgBouncer that lends a connection for the length
@@ -63,7 +69,9 @@ impl Db {
         // A prepared statement stays with the server's connection, and the next transaction gets another one. The pooler has
         // to forget statements after each transaction (PgBouncer: server_reset_query_always = 1): sqlx counts their names anew.
         let options = options.application_name("soundpost").statement_cache_capacity(0);
-        self.pooler = Some(Self::pool_options(most).connect_lazy_with(options));
+        let pooler = Self::pool_options(most).connect_lazy_with(options);
+        self.outage = Outage::of(&pooler);
+        self.pooler = Some(pooler);
         Ok(self)
     }
 
@@ -71,6 +79,8 @@ impl Db {
         PgPoolOptions::new()
             .max_connections(most)
             .acquire_timeout(Duration::from_secs(10))
+            .test_before_acquire(false)
+            .before_acquire(|connection, _| Box::pin(lives(connection)))
             .idle_timeout(Duration::from_secs(300))
             .max_lifetime(Duration::from_secs(1800))
     }
@@ -109,7 +119,15 @@ impl Db {
     /// without one of its own is never committed.
     async fn open(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
         let pool = self.pooler.as_ref().unwrap_or(&self.pool).clone();
-        tokio::spawn(async move { pool.begin().await }).await.map_err(|_| sqlx::Error::WorkerCrashed)?
+        let begin = async {
+            tokio::spawn(async move { pool.begin().await }).await.map_err(|_| sqlx::Error::WorkerCrashed)?
+        };
+        self.outage.guard(begin).await
+    }
+
+    /// Whether the database is away; while it is, transactions are refused at once.
+    pub const fn outage(&self) -> &Outage {
+        &self.outage
     }
 
     /// The bare pool, for what runs outside organizations: apalis, LISTEN, health checks. Never
@@ -131,6 +149,13 @@ impl Db {
         };
         sign.await.map_err(failed)
     }
+}
+
+/// Whether an idle connection still answers: asked each time one is lent. sqlx would ask without an end, and connections that
+/// went silent would keep everybody waiting after an outage.
+async fn lives(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let answered = tokio::time::timeout(ANSWERS_WITHIN, connection.ping()).await;
+    answered.map_err(|_| sqlx::Error::PoolTimedOut)?.map(|()| true)
 }
 
 /// Notes in the transaction itself that a request which is to be done once has an effect now.

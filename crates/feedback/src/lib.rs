@@ -1,3 +1,40 @@
 //! What customers ask for in their calls, as posts on a board with the evidence for each.
+//!
+//! Five stages, each a function of what the one before left: normalize, detect, extract, deduplicate, organize. Knows nothing of
+//! Gong, tokens or windows: a door hands over calls and takes what came of them.
 
-pub use kernel::{FeedbackKind, PostStatus, Priority, Sentiment, Side};
+mod analyze;
+mod boards;
+mod conversation;
+mod engine;
+mod error;
+pub mod fleet;
+mod item;
+mod language;
+mod ledger;
+mod near;
+mod post;
+mod posts;
+mod settings;
+mod store;
+
+pub use analyze::{Analyzer, Detection, House, Scored, Vocabulary};
+pub use boards::{Board, archive_board, boards, create_board, rename_board, set_categories, set_tags, tags};
+pub use conversation::{
+    Conversation, Participant, Place, Sentence, Source, Speaker, Speech, Turn, clean,
+    split as split_sentences,
+};
+pub use engine::{Ended, Engine, Task};
+pub use error::FeedbackError;
+pub use item::{Item, Quote, TITLE_MOST, checked, find_quote, quote};
+pub use language::LanguageAnalyzer;
+pub use ledger::{
+    Ledger, ModelUse, Stage, Trace, explain, ledger, next_due, take_changes, trace, usage, want, want_all,
+};
+pub use near::{Thresholds, Verdict, decide};
+pub use post::{Evidence, Post, PostCursor, PostQuery, PostSort};
+pub use posts::{
+    PostChange, PostPage, change_post, evidence, evidence_of_call, merge, post, post_counts, posts, review,
+    split, trend,
+};
+pub use settings::{Settings, change_settings, settings};

@@ -89,7 +89,7 @@ impl Client {
     ) -> Result<CallPage, GongError> {
         let ask = request::calls(&self.base, filter, cursor)?;
         match self.send_in(turn, ask).await? {
-            Answer::Body(response) => read_json(response, CallPage::read).await,
+            Answer::Body(response) => self.read_json(response, CallPage::read).await,
             Answer::Empty => Ok(CallPage::default()),
             Answer::Gone => Err(GongError::NotFound { request_id: None }),
         }
@@ -136,9 +136,9 @@ impl Client {
         match self.send_in(turn, ask).await? {
             Answer::Body(response) => {
                 let request_id = trace_id(response.headers());
-                Ok(TranscriptStream::new(Some(response), ids, request_id))
+                Ok(TranscriptStream::new(Some(response), ids, request_id, self.http.brake.clone()))
             }
-            Answer::Empty => Ok(TranscriptStream::new(None, ids, None)),
+            Answer::Empty => Ok(TranscriptStream::new(None, ids, None, self.http.brake.clone())),
             Answer::Gone => Err(GongError::NotFound { request_id: None }),
         }
     }
@@ -150,7 +150,7 @@ impl Client {
     pub async fn call(&self, id: &str) -> Result<Option<Call>, GongError> {
         let ask = request::call(&self.base, id)?;
         match self.send(ask, Purpose::Fresh).await? {
-            Answer::Body(response) => read_json(response, one_call).await.map(Some),
+            Answer::Body(response) => self.read_json(response, one_call).await.map(Some),
             Answer::Empty | Answer::Gone => Ok(None),
         }
     }
@@ -161,7 +161,7 @@ impl Client {
     /// See [`GongError`]; [`GongError::MissingScope`] where that one permission was not granted.
     pub async fn workspaces(&self) -> Result<Vec<Workspace>, GongError> {
         match self.send(request::workspaces(&self.base), Purpose::Fresh).await? {
-            Answer::Body(response) => read_json(response, people::workspaces).await,
+            Answer::Body(response) => self.read_json(response, people::workspaces).await,
             Answer::Empty => Ok(Vec::new()),
             Answer::Gone => Err(GongError::NotFound { request_id: None }),
         }
@@ -173,7 +173,7 @@ impl Client {
     /// See [`GongError`].
     pub async fn users(&self, cursor: Option<&Cursor>) -> Result<UserPage, GongError> {
         match self.send(request::users(&self.base, cursor), Purpose::Fresh).await? {
-            Answer::Body(response) => read_json(response, people::users).await,
+            Answer::Body(response) => self.read_json(response, people::users).await,
             Answer::Empty => Ok(UserPage { users: Vec::new(), next: None }),
             Answer::Gone => Err(GongError::NotFound { request_id: None }),
         }
@@ -190,7 +190,8 @@ impl Client {
     async fn send_in(&self, Turn(ticket): Turn, ask: Ask) -> Result<Answer, GongError> {
         let Some(auth) = self.auth.clone() else { return Err(GongError::Unauthorized { request_id: None }) };
         let (endpoint, began) = (ask.endpoint, Instant::now());
-        let outcome = self.build(ask, auth).send().await;
+        let sent = async { Ok(self.build(ask, auth).send().await) };
+        let outcome = self.http.brake.watch(sent).await?;
         record(endpoint, began, &outcome);
         ticket.report(outcome.as_ref().is_ok_and(|response| !response.status().is_server_error()));
         let response = outcome.map_err(|error| GongError::Transport { kind: TransportKind::from(&error) })?;
@@ -218,9 +219,27 @@ impl Client {
         }
     }
 
+    /// Reads a bounded body and gives its errors the name of the request.
+    async fn read_json<T>(
+        &self,
+        response: Response,
+        read: impl FnOnce(&[u8]) -> Result<T, GongError>,
+    ) -> Result<T, GongError> {
+        let name = trace_id(response.headers());
+        let outcome = match self.http.brake.watch(body::read(response, body::MOST_PAGE)).await {
+            Ok(body) => read(&body),
+            Err(error) => Err(error),
+        };
+        outcome.map_err(|error| match error {
+            GongError::Malformed { why, .. } => GongError::Malformed { why, request_id: name },
+            GongError::TooLarge { .. } => GongError::TooLarge { request_id: name },
+            other => other,
+        })
+    }
+
     async fn judge(&self, endpoint: Endpoint, response: Response) -> Result<Answer, GongError> {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = body::read_start(response).await;
+        let body = self.http.brake.watch(async { Ok(body::read_start(response).await) }).await?;
         let refusal = Refusal::read(status, &headers, &body, self.ambient.now());
         if refusal.means_empty() {
             return Ok(Answer::Empty);
@@ -254,23 +273,6 @@ fn record(endpoint: Endpoint, began: Instant, outcome: &Result<Response, reqwest
     metrics::histogram!("soundpost_gong_request_seconds", "endpoint" => endpoint)
         .record(elapsed.as_secs_f64());
     metrics::counter!("gong_api_calls_total", "endpoint" => endpoint, "status" => status).increment(1);
-}
-
-/// Reads a bounded body and gives its errors the name of the request.
-async fn read_json<T>(
-    response: Response,
-    read: impl FnOnce(&[u8]) -> Result<T, GongError>,
-) -> Result<T, GongError> {
-    let name = trace_id(response.headers());
-    let outcome = match body::read(response, body::MOST_PAGE).await {
-        Ok(body) => read(&body),
-        Err(error) => Err(error),
-    };
-    outcome.map_err(|error| match error {
-        GongError::Malformed { why, .. } => GongError::Malformed { why, request_id: name },
-        GongError::TooLarge { .. } => GongError::TooLarge { request_id: name },
-        other => other,
-    })
 }
 
 fn one_call(body: &[u8]) -> Result<Call, GongError> {

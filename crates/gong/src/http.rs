@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Breakers, GongError, TransportKind};
+use crate::{Brake, Breakers, GongError, TransportKind};
 
 /// The HTTP client of a process and the circuits of the hosts that it talks to; clones share both.
 #[derive(Debug, Clone)]
@@ -10,6 +10,8 @@ pub struct Http {
     pub(crate) client: reqwest::Client,
     /// Which hosts answer.
     pub breakers: Breakers,
+    /// Stops all requests to Gong's API.
+    pub brake: Brake,
 }
 
 /// A client to be shared by all connections: no redirects, no proxy from the environment, bounded in time.
@@ -32,5 +34,5 @@ pub fn http(user_agent: &str) -> Result<Http, GongError> {
         .referer(false)
         .build()
         .map_err(|_| GongError::Transport { kind: TransportKind::Setup })?;
-    Ok(Http { client, breakers: Breakers::default() })
+    Ok(Http { client, breakers: Breakers::default(), brake: Brake::default() })
 }

@@ -5,6 +5,7 @@
 
 mod auth;
 mod body;
+mod brake;
 mod breaker;
 mod call;
 mod client;
@@ -12,8 +13,8 @@ mod error;
 mod gate;
 mod host;
 mod http;
-mod page;
 mod knock;
+mod page;
 mod people;
 mod refusal;
 mod request;
@@ -23,6 +24,7 @@ mod stream;
 mod transcript;
 
 pub use auth::Auth;
+pub use brake::Brake;
 pub use breaker::{Breakers, Target, Ticket};
 pub use call::{Affiliation, Call, Party};
 pub use client::{Client, Turn};
@@ -30,9 +32,9 @@ pub use error::{GongError, TransportKind};
 pub use gate::{Gate, Held, HeldReason, Hold, OpenGate, Purpose};
 pub use host::{BaseUrl, BaseUrlRefused, HostPolicy, HostPolicyError};
 pub use http::{Http, http};
+pub use knock::{NoAnswer, knock};
 pub use page::{CallPage, Cursor, Malformed};
 pub use people::{User, UserPage, Workspace};
-pub use knock::{NoAnswer, knock};
 pub use request::{CallFilter, MOST_IDS};
 pub use stream::TranscriptStream;
 pub use transcript::{Transcript, TranscriptItem};

@@ -7,7 +7,7 @@ use reqwest::Response;
 use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
 use crate::{
-    Cursor, GongError, TranscriptItem,
+    Brake, Cursor, GongError, TranscriptItem,
     body::broken,
     page::{Records, malformed},
     splitter::Splitter,
@@ -30,6 +30,7 @@ pub struct TranscriptStream {
     unasked: u64,
     cursor: Option<Cursor>,
     request_id: Option<String>,
+    brake: Brake,
 }
 
 impl fmt::Debug for TranscriptStream {
@@ -39,7 +40,12 @@ impl fmt::Debug for TranscriptStream {
 }
 
 impl TranscriptStream {
-    pub(crate) fn new(response: Option<Response>, ids: &[String], request_id: Option<String>) -> Self {
+    pub(crate) fn new(
+        response: Option<Response>,
+        ids: &[String],
+        request_id: Option<String>,
+        brake: Brake,
+    ) -> Self {
         Self {
             response,
             chunk: bytes::Bytes::new(),
@@ -49,13 +55,15 @@ impl TranscriptStream {
             unasked: 0,
             cursor: None,
             request_id,
+            brake,
         }
     }
 
     /// The next transcript; `None` at the end. After an error there is nothing more.
     pub async fn next(&mut self) -> Option<Result<TranscriptItem, GongError>> {
         self.response.as_ref()?;
-        match self.step().await {
+        let brake = self.brake.clone();
+        match brake.watch(self.step()).await {
             Ok(Some(item)) => Some(Ok(item)),
             Ok(None) => {
                 self.response = None;

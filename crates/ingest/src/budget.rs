@@ -11,9 +11,11 @@ use gong::{Gate, Held, HeldReason, Hold, Purpose};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use kernel::{ConnectionId, Scope, SharedAmbient};
 use time::OffsetDateTime;
+use tokio::time::{Instant, sleep_until};
 
 use crate::{
     Defaults, IngestError,
+    clock::DatabaseClock,
     pace::Pace,
     rules::FRESH_RESERVE,
     store::{schedules, usage},
@@ -21,6 +23,8 @@ use crate::{
 
 /// Who waited longer than this for a slot looks again whether the company is held or stopped meanwhile.
 const LONG_WAIT: Duration = Duration::from_millis(20);
+/// How long before its slot it looks, so that the look does not make it late.
+const LOOK_AHEAD: Duration = Duration::from_millis(10);
 
 /// Makes the gates of all companies in this process.
 #[derive(Clone)]
@@ -29,6 +33,7 @@ pub struct Gates {
     ambient: SharedAmbient,
     defaults: Defaults,
     crowd: Arc<DefaultKeyedRateLimiter<ConnectionId>>,
+    clock: Arc<DatabaseClock>,
 }
 
 impl fmt::Debug for Gates {
@@ -43,7 +48,8 @@ impl Gates {
         let interval = Pace::of(defaults.per_second).interval.max(Duration::from_micros(10));
         let quota =
             Quota::with_period(interval).unwrap_or_else(|| Quota::per_second(std::num::NonZeroU32::MIN));
-        Self { db, ambient, defaults, crowd: Arc::new(RateLimiter::keyed(quota)) }
+        let (crowd, clock) = (Arc::new(RateLimiter::keyed(quota)), Arc::new(DatabaseClock::new()));
+        Self { db, ambient, defaults, crowd, clock }
     }
 
     /// The gate of one connection.
@@ -71,12 +77,12 @@ impl Gate for CompanyGate {
         let pace = Pace::of(self.gates.defaults.per_second);
         let mut counted = true;
         loop {
-            let wait = self.slot(purpose, pace, counted).await?;
-            let slot = tokio::time::Instant::now() + wait;
-            tokio::time::sleep_until(slot).await;
-            if wait > LONG_WAIT {
+            let slot = self.slot(purpose, pace, counted).await?;
+            if slot > Instant::now() + LONG_WAIT {
+                sleep_until(slot - LOOK_AHEAD).await;
                 self.still_open().await?;
             }
+            sleep_until(slot).await;
             if slot.elapsed() <= pace.tolerance {
                 return Ok(());
             }
@@ -125,8 +131,8 @@ impl CompanyGate {
         }
     }
 
-    /// How long until our slot comes.
-    async fn slot(&self, purpose: Purpose, pace: Pace, counted: bool) -> Result<Duration, Held> {
+    /// The moment of our slot; over already where the database took long to give it.
+    async fn slot(&self, purpose: Purpose, pace: Pace, counted: bool) -> Result<Instant, Held> {
         let now = self.gates.ambient.now();
         let ask = usage::Ask {
             interval_seconds: pace.interval.as_secs_f64(),
@@ -138,11 +144,15 @@ impl CompanyGate {
         let taken = async {
             let mut tx = self.gates.db.begin(&self.scope).await?;
             let slot = usage::take_slot(&mut tx, self.connection, &ask).await?;
+            let received = Instant::now();
             tx.commit().await?;
-            Ok::<_, IngestError>(slot)
+            Ok::<_, IngestError>((slot, received))
         };
         match taken.await {
-            Ok(slot) => judge(&slot, ask.limit, now),
+            Ok((slot, received)) => {
+                let wait = judge(&slot, ask.limit, now)?;
+                Ok(self.gates.clock.moment(slot.told.unwrap_or_default(), wait, received))
+            }
             Err(error) => Err(unasked(&error, now)),
         }
     }
@@ -161,9 +171,10 @@ fn stopped(now: OffsetDateTime) -> Held {
     Held { until: now + time::Duration::hours(1), why: HeldReason::Stopped }
 }
 
-fn judge(slot: &usage::Slot, limit: i64, now: OffsetDateTime) -> Result<Duration, Held> {
+/// Seconds from the answer to the slot, or why there is none.
+fn judge(slot: &usage::Slot, limit: i64, now: OffsetDateTime) -> Result<f64, Held> {
     if let Some(wait) = slot.wait {
-        return Ok(Duration::from_secs_f64(wait.clamp(0.0, 3600.0)));
+        return Ok(wait.clamp(0.0, 3600.0));
     }
     if slot.halted {
         return Err(halted(now));
@@ -273,8 +284,14 @@ mod tests {
     #[test]
     fn without_a_slot_the_reason_and_the_end_are_known() {
         let now = datetime!(2026-03-01 10:20 UTC);
-        let slot =
-            |held_until, used, active| usage::Slot { wait: None, used, held_until, active, halted: false };
+        let slot = |held_until, used, active| usage::Slot {
+            wait: None,
+            told: None,
+            used,
+            held_until,
+            active,
+            halted: false,
+        };
         let until = now + time::Duration::minutes(5);
         let held = |slot| judge(&slot, 100, now).unwrap_err();
         assert_eq!(held(slot(Some(until), 0, true)).until, until);

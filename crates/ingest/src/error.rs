@@ -37,6 +37,14 @@ pub enum IngestError {
     /// Somebody was erased meanwhile; what is to be stored has to be looked through anew.
     #[error("somebody was erased meanwhile")]
     ErasuresChanged,
+    /// Far more transcripts are asked for than usual; none of them was.
+    #[error("{this_hour} transcripts in an hour are far more than the usual {usual}")]
+    Flood {
+        /// Those of this hour.
+        this_hour: i64,
+        /// Those of a usual hour.
+        usual: i64,
+    },
     /// As many erasures wait as may.
     #[error("too many erasures wait already")]
     TooManyErasures,
@@ -57,6 +65,7 @@ impl IngestError {
             Self::WindowWillNotEnd => "window_will_not_end",
             Self::Setting { .. } => "setting_out_of_range",
             Self::ErasuresChanged => "erasures_changed",
+            Self::Flood { .. } => "transcript_flood",
             Self::TooManyErasures => "too_many_erasures",
             Self::Inactive => "connection_inactive",
         }

@@ -12,7 +12,7 @@ use time::{Duration, OffsetDateTime};
 use crate::{
     IngestError, Work,
     came::Came,
-    progress,
+    flood, progress,
     rules::{GIVE_UP_AFTER, LOOK_LIVES, SLICE, task},
     store::{ledger, runs, schedules},
 };
@@ -162,6 +162,10 @@ impl Fetch<'_> {
         let mut tx = self.work.begin().await?;
         let still = ledger::still_open(&mut tx, &ids).await?;
         open.retain(|call| still.contains(&call.id));
+        if self.purpose == Purpose::Fresh {
+            flood::count(&mut tx, self.work.connection, open.len(), self.work.ambient.now()).await?;
+            tx.commit().await?;
+        }
         Ok(turn)
     }
 

@@ -23,6 +23,7 @@ pub use privacy::{Chore, chores, send_chore};
 /// A connection whose poll or sweep is due.
 #[derive(FromRow, Debug, Clone, Copy)]
 pub struct Due {
+    sweep: bool,
     organization_id: OrganizationId,
     connection_id: ConnectionId,
     due_at: OffsetDateTime,
@@ -59,40 +60,30 @@ impl Due {
     }
 }
 
-/// Connections whose poll is due, the oldest first.
+/// Connections whose poll is due, and those whose sweep is, the oldest first; at most `most` of each.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn due_polls(fleet: &mut FleetTx, now: OffsetDateTime, most: i64) -> Result<Vec<Due>, IngestError> {
-    sqlx::query_as(
-        "select organization_id, connection_id, next_poll_at as due_at, poll_every_seconds from gong_schedules
-         where active and next_poll_at <= $1 order by next_poll_at limit $2",
-    )
-    .bind(now)
-    .bind(most)
-    .fetch_all(&mut **fleet)
-    .await
-    .map_err(IngestError::db("finding polls that are due"))
-}
-
-/// Connections whose sweep is due, the oldest first.
-///
-/// # Errors
-/// When the database fails.
-pub async fn due_sweeps(
+pub async fn due_looks(
     fleet: &mut FleetTx,
     now: OffsetDateTime,
-    most: i64,
-) -> Result<Vec<Due>, IngestError> {
-    sqlx::query_as(
-        "select organization_id, connection_id, next_sweep_at as due_at, poll_every_seconds from gong_schedules
-         where active and next_sweep_at <= $1 order by next_sweep_at limit $2",
+    most: usize,
+) -> Result<(Vec<Due>, Vec<Due>), IngestError> {
+    let due: Vec<Due> = sqlx::query_as(
+        "select * from (
+            select false as sweep, organization_id, connection_id, next_poll_at as due_at, poll_every_seconds
+            from gong_schedules where active and next_poll_at <= $1 order by next_poll_at limit $2) polls
+         union all select * from (
+            select true, organization_id, connection_id, next_sweep_at, poll_every_seconds
+            from gong_schedules where active and next_sweep_at <= $1 order by next_sweep_at limit $2) sweeps
+         order by 4",
     )
     .bind(now)
-    .bind(most)
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
     .fetch_all(&mut **fleet)
     .await
-    .map_err(IngestError::db("finding sweeps that are due"))
+    .map_err(IngestError::db("finding polls and sweeps that are due"))?;
+    Ok(due.into_iter().partition(|due| !due.sweep))
 }
 
 /// Sends the poll of a due connection; false when another scheduler did. One poll a slot, however many schedulers.

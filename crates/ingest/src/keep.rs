@@ -159,27 +159,8 @@ pub(crate) fn search_text(title: Option<&str>, parties: &[Party]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::gong_side::call;
     use time::macros::datetime;
-
-    fn call(id: &str, is_private: Option<bool>, started: OffsetDateTime) -> Call {
-        Call {
-            id: id.into(),
-            title: None,
-            url: None,
-            started,
-            scheduled: None,
-            duration_seconds: None,
-            direction: None,
-            system: None,
-            scope: None,
-            media: None,
-            language: None,
-            workspace_id: None,
-            primary_user_id: None,
-            is_private,
-            parties: None,
-        }
-    }
 
     fn page(calls: Vec<Call>) -> CallPage {
         CallPage { calls, ..CallPage::default() }

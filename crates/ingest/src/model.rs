@@ -4,7 +4,7 @@
 //! Everything that decides is the product's own code (`listing`, `window`, `keep::sort`, `schedule`, the gaps of `fetch`); the
 //! model supplies only the world around it. A failure prints its seed; `MODEL_SEED=<seed>` replays it alone.
 
-mod gong_side;
+pub(crate) mod gong_side;
 mod rest;
 mod tables;
 

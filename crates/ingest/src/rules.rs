@@ -15,6 +15,8 @@ pub struct Defaults {
     pub per_day: i64,
     /// Transcripts asked for at once; Gong's pages hold 100 [D].
     pub transcript_batch: usize,
+    /// A connection that is used in a way that points at misuse is paused; else it is only told.
+    pub pause_on_misuse: bool,
 }
 
 impl Default for Defaults {
@@ -25,6 +27,7 @@ impl Default for Defaults {
             per_second: 2.5,
             per_day: 8_000,
             transcript_batch: 100,
+            pause_on_misuse: true,
         }
     }
 }

@@ -188,6 +188,8 @@ pub(crate) fn poll_from(
 
 #[cfg(test)]
 mod tests {
+    use std::{cmp::Reverse, collections::BinaryHeap};
+
     use super::*;
     use kernel::SystemAmbient;
     use time::macros::datetime;
@@ -204,15 +206,56 @@ mod tests {
         assert_eq!(next_slot(connection, EVERY, first - Duration::from_millis(1)), first);
     }
 
-    #[test]
-    fn ten_thousand_connections_spread_evenly() {
-        let mut per_minute = vec![0_u32; 240];
-        for _ in 0..10_000 {
-            let slot = next_slot(ConnectionId::mint(&SystemAmbient), EVERY, NOW);
-            let minute = usize::try_from((slot - NOW).whole_minutes()).unwrap().min(239);
-            per_minute[minute] += 1;
+    /// Looks of eight hours, every four seconds, at most so many polls in each; the seconds at which each connection started.
+    fn eight_hours(
+        connections: usize,
+        most: usize,
+        slot: impl Fn(ConnectionId, i64) -> i64,
+    ) -> Vec<Vec<i64>> {
+        let ids: Vec<ConnectionId> = (0..connections).map(|_| ConnectionId::mint(&SystemAmbient)).collect();
+        let mut due: BinaryHeap<Reverse<(i64, usize)>> =
+            ids.iter().enumerate().map(|(n, id)| Reverse((slot(*id, 0), n))).collect();
+        let mut starts = vec![Vec::new(); connections];
+        for now in (0..=8 * 3600 + 4).step_by(4) {
+            for _ in 0..most {
+                match due.peek() {
+                    Some(Reverse((at, _))) if *at <= now => {}
+                    _ => break,
+                }
+                let Some(Reverse((_, number))) = due.pop() else { break };
+                starts[number].push(now);
+                due.push(Reverse((slot(ids[number], now), number)));
+            }
         }
-        let most = per_minute.iter().max().copied().unwrap();
-        assert!(most <= 84, "the mean is 42 polls a minute, twice that is the limit; saw {most}");
+        starts
+    }
+
+    fn most_in_a_minute(starts: &[Vec<i64>]) -> usize {
+        let mut all: Vec<i64> = starts.iter().flatten().copied().collect();
+        all.sort_unstable();
+        (0..all.len()).map(|n| all[n..].iter().take_while(|at| **at < all[n] + 60).count()).max().unwrap_or(0)
+    }
+
+    /// Seconds after the beginning, as the schedule has them.
+    fn own_slot(id: ConnectionId, now: i64) -> i64 {
+        (next_slot(id, EVERY, NOW + time::Duration::seconds(now)) - NOW).whole_seconds() + 1
+    }
+
+    #[test]
+    fn job_13_ten_thousand_connections_never_come_as_a_herd() {
+        let starts = eight_hours(10_000, 18, own_slot);
+        assert!(starts.iter().all(|of_one| of_one.len() >= 2), "everybody is looked at twice in eight hours");
+        let most = most_in_a_minute(&starts);
+        assert!(most <= 84, "the mean is 42 starts a minute, twice that is the limit; saw {most}");
+        let gaps = starts.iter().flat_map(|of_one| of_one.windows(2)).map(|pair| pair[1] - pair[0]);
+        for gap in gaps {
+            assert!((12_960..=15_840).contains(&gap), "{gap} s between two polls is not four hours +-10 %");
+        }
+    }
+
+    #[test]
+    fn job_13_the_model_sees_a_herd_where_there_is_one() {
+        let together = |_: ConnectionId, now: i64| (now.div_euclid(14_400) + 1) * 14_400;
+        assert!(most_in_a_minute(&eight_hours(10_000, usize::MAX, together)) > 5_000);
     }
 }

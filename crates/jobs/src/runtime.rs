@@ -49,8 +49,9 @@ impl Default for Settings {
             fresh: 16,
             bulk: 8,
             upkeep: 8,
-            heartbeat: Duration::from_secs(5),
-            missed: 9,
+            // Each costs seven statements a lane, work or no work.
+            heartbeat: Duration::from_millis(11_250),
+            missed: 4,
             drain: Duration::from_secs(25),
             deadline: Duration::from_secs(15 * 60),
         }
@@ -97,6 +98,7 @@ struct Shared {
     handler: Arc<dyn Handler>,
     settings: Settings,
     ambient: SharedAmbient,
+    bells: bell::Bells,
     stop: CancellationToken,
 }
 
@@ -111,13 +113,12 @@ pub async fn run(
     ambient: SharedAmbient,
     stop: CancellationToken,
 ) -> Result<(), RuntimeError> {
-    let shared = Shared { pool, handler, settings, ambient, stop };
-    let bells = bell::Bells::new();
+    let shared = Shared { pool, handler, settings, ambient, bells: bell::Bells::new(), stop };
     let mut tasks = JoinSet::new();
     for lane in Lane::ALL {
-        tasks.spawn(worker::keep_running(shared.clone(), lane, bells.clone()));
+        tasks.spawn(worker::keep_running(shared.clone(), lane));
     }
-    tasks.spawn(bell::ring_when_due(shared.pool.clone(), bells, shared.stop.clone()));
+    tasks.spawn(bell::ring_when_due(shared.pool.clone(), shared.bells.clone(), shared.stop.clone()));
     tasks.spawn(housekeeping(shared.clone()));
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {

@@ -13,15 +13,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Chronicle, Rooms, handlers::REFRESH};
 
-/// How often due polls and tokens are looked for.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often due polls and tokens are looked for, and connections counted: the metric must not lag behind the page by more
+/// than five seconds.
+const LOOK_EVERY: Duration = Duration::from_secs(4);
 /// How often work that lies still is looked for.
 const RECONCILE_EVERY: Duration = Duration::from_secs(60);
-/// How often connections are counted: the metric must not lag behind the page by more than five seconds.
-const COUNT_EVERY: Duration = Duration::from_secs(4);
 /// Polls started in one look by all processes together: after an outage of ours everything is overdue at once, and must not
 /// come at once.
-const POLLS_A_LOOK: i64 = 25;
+const POLLS_A_LOOK: usize = 18;
 /// Token refreshes started in one look.
 const REFRESHES_A_LOOK: i64 = 100;
 /// How often what nobody reads any more is swept out: finding it reads whole tables.
@@ -62,15 +61,12 @@ pub async fn run(rooms: Rooms, stop: CancellationToken) {
     let first = tokio::time::Instant::now() + rooms.ambient.jitter(SWEEP_EVERY);
     let mut sweep = tokio::time::interval_at(first, SWEEP_EVERY);
     sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut count = tokio::time::interval(COUNT_EVERY);
-    count.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let result = tokio::select! {
             () = stop.cancelled() => return,
             _ = look.tick() => look_once(&rooms).await,
             _ = reconcile.tick() => reconcile_once(&rooms).await,
             _ = sweep.tick() => sweep_once(&rooms).await,
-            _ = count.tick() => count_once(&rooms).await,
         };
         if let Err(error) = result {
             tracing::error!(
@@ -82,7 +78,7 @@ pub async fn run(rooms: Rooms, stop: CancellationToken) {
     }
 }
 
-/// Finds what is due and sends its jobs, once.
+/// Finds what is due and sends its jobs, and counts connections for the metrics, once.
 ///
 /// # Errors
 /// When the database fails.
@@ -90,9 +86,13 @@ pub async fn look_once(rooms: &Rooms) -> Result<(), ScheduleError> {
     let now = rooms.ambient.now();
     let mut fleet = rooms.db.fleet().await?;
     let refreshes = connector::fleet::due_refreshes(&mut fleet, now, REFRESHES_A_LOOK).await?;
-    let share = share_of(POLLS_A_LOOK, queue::living(&mut fleet).await?);
-    let polls = ingest::fleet::due_polls(&mut fleet, now, share).await?;
-    let sweeps = ingest::fleet::due_sweeps(&mut fleet, now, share).await?;
+    let (mut polls, mut sweeps) = ingest::fleet::due_looks(&mut fleet, now, POLLS_A_LOOK).await?;
+    if polls.len().max(sweeps.len()) > 1 {
+        let share = share_of(POLLS_A_LOOK, queue::living(&mut fleet).await?);
+        polls.truncate(share);
+        sweeps.truncate(share);
+    }
+    count(connector::fleet::connections_per_status(&mut fleet).await?);
     drop(fleet);
     for (organization, connection) in refreshes {
         send_refresh(rooms, organization, connection).await?;
@@ -109,23 +109,17 @@ pub async fn look_once(rooms: &Rooms) -> Result<(), ScheduleError> {
 }
 
 /// What one of so many processes may start; at least one thing.
-fn share_of(all: i64, processes: i64) -> i64 {
-    (all / processes.max(1)).max(1)
+fn share_of(all: usize, processes: i64) -> usize {
+    (all / usize::try_from(processes).unwrap_or(1).max(1)).max(1)
 }
 
-/// Counts connections by status for the metrics; a status that nobody has counts as none.
-///
-/// # Errors
-/// When the database fails.
-pub async fn count_once(rooms: &Rooms) -> Result<(), ScheduleError> {
-    let mut fleet = rooms.db.fleet().await?;
-    let counts = connector::fleet::connections_per_status(&mut fleet).await?;
+/// Shows how many connections stand in each status; one that nobody has counts as none.
+fn count(counts: Vec<(ConnectionStatus, i64)>) {
     for status in ConnectionStatus::ALL {
         let count = counts.iter().find(|(counted, _)| counted == status).map_or(0, |(_, count)| *count);
         #[expect(clippy::cast_precision_loss, reason = "a gauge")]
         metrics::gauge!("soundpost_connections", "status" => status.as_str()).set(count as f64);
     }
-    Ok(())
 }
 
 async fn send_refresh(

@@ -75,3 +75,39 @@ words!(
         Declined => "declined",
     }
 );
+
+words!(
+    /// Whether posts appear by themselves.
+    FeedbackMode, "feedback mode", {
+        /// Published at once; what was done can be looked up and undone.
+        Automatic => "automatic",
+        /// Nothing is published before somebody said yes.
+        Approval => "approval",
+    }
+);
+
+words!(
+    /// Who looks for feedback in calls.
+    AnalyzerKind, "analyzer", {
+        /// Nobody.
+        Off => "off",
+        /// The simple one, in this process: no key, nothing leaves the house.
+        Basic => "basic",
+        /// A language model.
+        Model => "model",
+    }
+);
+
+words!(
+    /// Whether a post can be seen.
+    PostState, "post state", {
+        /// Nobody said yes yet.
+        Review => "review",
+        /// It hangs on its board.
+        Published => "published",
+        /// Its last evidence is gone, and every word with it.
+        Withdrawn => "withdrawn",
+        /// Somebody said no.
+        Rejected => "rejected",
+    }
+);

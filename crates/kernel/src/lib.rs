@@ -12,7 +12,9 @@ mod status;
 
 pub use ambient::{Ambient, ManualAmbient, SharedAmbient, SystemAmbient};
 pub use circuit::{Broken, Circuit};
-pub use feedback::{FeedbackKind, PostStatus, Priority, Sentiment, Side};
+pub use feedback::{
+    AnalyzerKind, FeedbackKind, FeedbackMode, PostState, PostStatus, Priority, Sentiment, Side,
+};
 pub use ids::{
     ApiKeyId, AuditId, BoardId, CallId, ConnectionId, DeadLetterId, ErasureId, EvidenceId, IdError,
     OrganizationId, PostId, RunId, UserId,

@@ -192,6 +192,28 @@ pub async fn retry_all(conn: &mut PgConnection, letters: Letters<'_>) -> Result<
     Ok(sent.len() as u64)
 }
 
+/// Whose open letters are meant: the organization with the oldest one first, at most [`MOST_LETTERS`]; `None` where a job could
+/// never be read. Needs a transaction of the fleet.
+///
+/// # Errors
+/// When the database fails.
+pub async fn owners(
+    conn: &mut PgConnection,
+    letters: Letters<'_>,
+) -> Result<Vec<Option<OrganizationId>>, QueueError> {
+    sqlx::query_scalar(
+        "select organization_id from dead_letters
+         where state = 'dead' and ($1::text is null or kind = $1) and ($2::text is null or code = $2)
+         group by organization_id order by min(died_at) limit $3",
+    )
+    .bind(letters.kind)
+    .bind(letters.code)
+    .bind(MOST_LETTERS)
+    .fetch_all(conn)
+    .await
+    .map_err(QueueError::while_doing("looking whose dead letters there are"))
+}
+
 /// Closes a letter without running its job again; `false` when it is not open or cannot be seen.
 ///
 /// # Errors

@@ -21,6 +21,18 @@ pub async fn setup(pool: &PgPool) -> Result<(), sqlx::Error> {
     })
 }
 
+/// Says on a worker's connection after how long without a sign of life workers are gone; the guards in the database need it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn gone_after(conn: &mut PgConnection, time: Duration) -> Result<(), sqlx::Error> {
+    sqlx::query("select set_config('soundpost.gone_after', $1, false)")
+        .bind(time.as_secs_f64().to_string())
+        .execute(conn)
+        .await
+        .map(|_| ())
+}
+
 /// What waits and runs in one lane.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LaneCounts {

@@ -2,7 +2,7 @@
 
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::{exit::Exit, variables::Variables};
+use crate::{damper::Damper, exit::Exit, variables::Variables};
 
 /// Starts logging. `RUST_LOG` chooses what, `SOUNDPOST_LOG_FORMAT` (`json` or `text`) how.
 pub(crate) fn start() -> Result<(), Exit> {
@@ -18,7 +18,7 @@ pub(crate) fn start() -> Result<(), Exit> {
         "must be json or text",
     );
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn"));
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(filter).with(Damper::new());
     let writer = std::io::stderr;
     let started = if json {
         let lines = fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(writer);

@@ -6,6 +6,7 @@
 mod assemble;
 mod cli;
 mod commands;
+mod damper;
 mod exit;
 mod gauges;
 mod logging;

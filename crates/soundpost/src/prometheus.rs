@@ -121,7 +121,7 @@ fn describe() {
         metrics::counter!("soundpost_jobs_total", "kind" => kind, "verdict" => "dead").absolute(0);
     }
     metrics::gauge!("active_background_tasks").set(0.0);
-    for target in ["gong_api", "gong_token"] {
+    for target in ["gong_api", "gong_token", "database"] {
         metrics::gauge!("soundpost_circuit_state", "target" => target).set(0.0);
     }
 }

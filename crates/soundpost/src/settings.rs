@@ -112,6 +112,16 @@ fn from(v: &mut Variables) -> Option<Settings> {
         per_second: v.number("GONG_REQUESTS_PER_SECOND", 2.5, 0.05, 100_000.0),
         per_day: v.number("GONG_REQUESTS_PER_DAY", 8_000, 10, 1_000_000_000),
         transcript_batch: v.number("SOUNDPOST_TRANSCRIPT_BATCH", 100, 1, 100),
+        pause_on_misuse: v.read(
+            "SOUNDPOST_ON_MISUSE",
+            true,
+            |text| match text {
+                "pause" => Some(true),
+                "tell" => Some(false),
+                _ => None,
+            },
+            "must be pause or tell",
+        ),
         ..ingest::Defaults::default()
     };
     Some(Settings {

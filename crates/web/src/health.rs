@@ -66,25 +66,39 @@ struct Report {
     keys: Check,
     workers: Workers,
     gong: Check,
+    /// `flows`, `stopped` (an operator stopped all requests to Gong) or `unknown`.
+    traffic: &'static str,
     /// Ids of the keys that stored credentials need and that we do not have; told by `/readyz`.
     #[serde(skip)]
     unknown_keys: Vec<String>,
 }
 
 impl Report {
-    fn of(database: Check, migrations: Check, keys: Check, heartbeat: Option<Duration>, gong: Check) -> Self {
+    fn of(
+        database: Check,
+        migrations: Check,
+        keys: Check,
+        heartbeat: Option<Duration>,
+        gong: Check,
+        stopped: Option<bool>,
+    ) -> Self {
         let workers = Workers {
             status: heartbeat.map_or(Check::Unknown, |age| Check::of(age < WORKERS_GONE)),
             heartbeat_age_seconds: heartbeat.map(|age| age.as_secs()),
         };
         let vital = [database, migrations, keys].iter().all(|check| *check == Check::Ok);
-        let rest = workers.status == Check::Ok && gong == Check::Ok;
+        let rest = workers.status == Check::Ok && gong == Check::Ok && stopped == Some(false);
+        let traffic = match stopped {
+            Some(true) => "stopped",
+            Some(false) => "flows",
+            None => "unknown",
+        };
         let status = match (vital, rest) {
             (false, _) => "unavailable",
             (true, false) => "degraded",
             (true, true) => "ok",
         };
-        Self { status, database, migrations, keys, workers, gong, unknown_keys: Vec::new() }
+        Self { status, database, migrations, keys, workers, gong, traffic, unknown_keys: Vec::new() }
     }
 
     /// What keeps us from working. Gong and workers do not: pages and the API go on without them.
@@ -112,7 +126,7 @@ struct Ready {
 }
 
 async fn readyz(State(state): State<AppState>) -> Response {
-    let report = report(&state).await;
+    let report = Box::pin(report(&state)).await;
     let mut missing = report.missing();
     if state.stop.is_cancelled() {
         missing.push("stopping");
@@ -123,7 +137,7 @@ async fn readyz(State(state): State<AppState>) -> Response {
 }
 
 async fn health(State(state): State<AppState>) -> Response {
-    let report = report(&state).await;
+    let report = Box::pin(report(&state)).await;
     let status = if report.missing().is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(report)).into_response()
 }
@@ -136,15 +150,16 @@ async fn report(state: &AppState) -> Report {
     {
         return report.clone();
     }
-    let (database, migrations, unknown_keys, heartbeat, gong) = tokio::join!(
+    let (database, migrations, unknown_keys, heartbeat, gong, stopped) = tokio::join!(
         in_time(async { state.db.ping().await.is_ok() }),
         in_time(async { db::pending_migrations(state.db.pool()).await.is_ok_and(|pending| pending == 0) }),
         async { timeout(PATIENCE, unknown_keys(state)).await.ok().flatten() },
         async { timeout(PATIENCE, last_heartbeat(state)).await.ok().flatten() },
         in_time(reaches(&state.authorize_url)),
+        async { timeout(PATIENCE, is_stopped(state)).await.ok().flatten() },
     );
     let keys = Check::of(unknown_keys.as_ref().is_some_and(Vec::is_empty));
-    let mut report = Report::of(database, migrations, keys, heartbeat, gong);
+    let mut report = Report::of(database, migrations, keys, heartbeat, gong, stopped);
     if let Some(unknown) = &unknown_keys {
         tell_of_keys(&mut health.missing_keys, unknown);
     }
@@ -161,6 +176,12 @@ async fn in_time(check: impl Future<Output = bool>) -> Check {
 async fn last_heartbeat(state: &AppState) -> Option<Duration> {
     let seconds = queue::last_heartbeat(state.db.pool()).await.ok().flatten()?;
     Duration::try_from_secs_f64(seconds.max(0.0)).ok()
+}
+
+/// Whether an operator stopped all traffic to Gong.
+async fn is_stopped(state: &AppState) -> Option<bool> {
+    let mut fleet = state.db.fleet().await.ok()?;
+    Some(db::halt(&mut fleet).await.ok()?.is_some())
 }
 
 /// The keys that stored credentials are sealed with and that we do not have; `None` when that cannot be told.
@@ -199,7 +220,7 @@ mod tests {
     use super::*;
 
     fn report(database: Check, heartbeat: Option<u64>, gong: Check) -> Report {
-        Report::of(database, Check::Ok, Check::Ok, heartbeat.map(Duration::from_secs), gong)
+        Report::of(database, Check::Ok, Check::Ok, heartbeat.map(Duration::from_secs), gong, Some(false))
     }
 
     #[test]
@@ -213,6 +234,9 @@ mod tests {
         ] {
             assert_eq!((degraded.status, degraded.missing().len()), ("degraded", 0));
         }
+        let stopped =
+            Report::of(Check::Ok, Check::Ok, Check::Ok, Some(Duration::ZERO), Check::Ok, Some(true));
+        assert_eq!((stopped.status, stopped.traffic, stopped.missing().len()), ("degraded", "stopped", 0));
         let down = report(Check::Failed, Some(3), Check::Ok);
         assert_eq!((down.status, down.missing()), ("unavailable", vec!["database"]));
     }
@@ -222,7 +246,7 @@ mod tests {
         let json = serde_json::to_value(report(Check::Ok, Some(3), Check::Unknown)).unwrap();
         let mut fields: Vec<&String> = json.as_object().unwrap().keys().collect();
         fields.sort();
-        assert_eq!(fields, ["database", "gong", "keys", "migrations", "status", "workers"]);
+        assert_eq!(fields, ["database", "gong", "keys", "migrations", "status", "traffic", "workers"]);
         assert_eq!(json["workers"], serde_json::json!({"status": "ok", "heartbeat_age_seconds": 3}));
     }
 

@@ -8,6 +8,9 @@ use queue::QueueError;
 
 use crate::{Problem, messages, sentence::sentence};
 
+/// When a new try makes sense while all traffic is stopped.
+const HALTED: std::time::Duration = std::time::Duration::from_secs(60);
+
 impl From<AccountsError> for Problem {
     fn from(error: AccountsError) -> Self {
         let code = error.code();
@@ -59,6 +62,9 @@ impl From<ConnectError> for Problem {
             ConnectError::Connector(error) => error.into(),
             ConnectError::KeyRefused => Self { code, ..Self::field("access_key_secret", explained(code)) },
             ConnectError::BaseUrlRefused => Self { code, ..Self::field("api_base_url", explained(code)) },
+            ConnectError::Halted => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code, explained(code)).after(HALTED)
+            }
             other => {
                 let status = StatusCode::from_u16(other.status_hint()).unwrap_or(StatusCode::BAD_GATEWAY);
                 Self::new(status, code, explained(code))

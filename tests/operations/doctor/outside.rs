@@ -16,8 +16,9 @@ async fn answering(bytes: String) -> u16 {
     tokio::spawn(async move {
         while let Ok((mut socket, _)) = listener.accept().await {
             let mut asked = [0; 1024];
-            socket.read(&mut asked).await.ok();
-            socket.write_all(bytes.as_bytes()).await.ok();
+            if socket.read(&mut asked).await.is_ok_and(|read| read > 0) {
+                socket.write_all(bytes.as_bytes()).await.ok();
+            }
         }
     });
     port

@@ -48,13 +48,7 @@ pub(crate) async fn page(
     most: i64,
 ) -> Result<Vec<(String, Value)>, AccountsError> {
     let Some((_, query)) = TABLES.iter().find(|(name, _)| *name == table) else { return Ok(Vec::new()) };
-    sqlx::query_as(*query)
-        .bind(tx.scope().organization())
-        .bind(after)
-        .bind(most)
-        .fetch_all(&mut **tx)
-        .await
-        .map_err(failed("exporting"))
+    Ok(db::export_page(tx, query, after, most).await?)
 }
 
 /// Makes the organization again; false when there is one with this id.

@@ -232,9 +232,8 @@ async fn changed_meanwhile<T>(house: &House, user: UserId, meanwhile: impl Futur
         lock.commit().await.unwrap();
     };
     let both = async { tokio::join!(meanwhile, change).0 };
-    tokio::time::timeout(std::time::Duration::from_secs(10), both)
-        .await
-        .expect("one of them waits for the other")
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(10), Box::pin(both)).await;
+    ended.unwrap_or_else(|_| panic!("one of them waits for the other for ever"))
 }
 
 #[tokio::test]
@@ -242,7 +241,7 @@ async fn who_logs_in_with_a_password_that_changes_meanwhile_is_not_let_in() {
     let house = House::open().await;
     let (acme, owner) = house.organization("acme").await;
     let login = house.log_in("owner@acme.test", PASSWORD, "192.0.2.1", None);
-    let refused = changed_meanwhile(&house, owner, login).await;
+    let refused = Box::pin(changed_meanwhile(&house, owner, login)).await;
     assert!(matches!(refused, Err(accounts::LoginError::WrongCredentials)), "{refused:?}");
     assert_eq!(house.count("select count(*) from sessions").await, 0);
     assert_eq!(house.times(acme, "login.failed").await, 1);
@@ -263,7 +262,7 @@ async fn a_change_under_way_does_not_undo_an_operators_reset() {
         request: RequestInfo::default(),
     };
     let change = accounts::change_password(&house.db, &house.hasher, change, &house.clock);
-    let refused = changed_meanwhile(&house, owner, change).await;
+    let refused = Box::pin(changed_meanwhile(&house, owner, change)).await;
     assert_eq!(refused.unwrap_err().field(), Some("current_password"));
     let kept = "select count(*) from users where password_hash = 'reset' and must_change_password";
     assert_eq!(house.count(kept).await, 1);

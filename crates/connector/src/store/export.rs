@@ -12,16 +12,9 @@ pub(crate) async fn page(
     after: Option<&str>,
     most: i64,
 ) -> Result<Vec<(String, Value)>, ConnectorError> {
-    sqlx::query_as(
-        "select id::text, to_jsonb(t) - 'organization_id' from gong_connections t
-         where organization_id = $1 and ($2::text is null or id > $2::uuid) order by t.id limit $3",
-    )
-    .bind(tx.scope().organization())
-    .bind(after)
-    .bind(most)
-    .fetch_all(&mut **tx)
-    .await
-    .map_err(ConnectorError::db("exporting connections"))
+    let query = "select id::text, to_jsonb(t) - 'organization_id' from gong_connections t
+         where organization_id = $1 and ($2::text is null or id > $2::uuid) order by t.id limit $3";
+    Ok(db::export_page(tx, query, after, most).await?)
 }
 
 /// Puts connections in, disconnected: their credentials did not come along.

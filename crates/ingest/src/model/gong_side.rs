@@ -32,6 +32,13 @@ impl Truth {
     pub(super) fn came_and_went(&self) -> bool {
         self.gone_at.is_some()
     }
+
+    /// As Gong lists it; some private calls do not say that they are.
+    fn call(&self, now: OffsetDateTime) -> Call {
+        let private = self.is_private(now);
+        let told = !self.id.is_multiple_of(11) || !private;
+        call(&self.id.to_string(), told.then_some(private), self.start)
+    }
 }
 
 /// In which order calls are listed.
@@ -117,7 +124,7 @@ impl Gong {
         }
         let end = (offset + self.page).min(inside.len());
         let rows = inside.get(offset.min(end)..end).unwrap_or_default();
-        let mut calls: Vec<Call> = rows.iter().map(|truth| call(truth, now)).collect();
+        let mut calls: Vec<Call> = rows.iter().map(|truth| truth.call(now)).collect();
         if !calm && chance.one_in(20) {
             calls.extend(calls.first().cloned()); // A row that comes twice.
         }
@@ -128,7 +135,7 @@ impl Gong {
 
     pub(super) fn by_id(&self, ids: &[u32], now: OffsetDateTime) -> CallPage {
         let calls = self.calls.iter().filter(|c| ids.contains(&c.id) && c.is_listed(now));
-        CallPage { calls: calls.map(|truth| call(truth, now)).collect(), ..CallPage::default() }
+        CallPage { calls: calls.map(|truth| truth.call(now)).collect(), ..CallPage::default() }
     }
 
     pub(super) fn is_listed_public(&self, id: u32, now: OffsetDateTime) -> bool {
@@ -141,12 +148,13 @@ impl Gong {
     }
 }
 
-fn call(truth: &Truth, now: OffsetDateTime) -> Call {
+/// A call that says nothing but when it was and whether it is private.
+pub(crate) fn call(id: &str, is_private: Option<bool>, started: OffsetDateTime) -> Call {
     Call {
-        id: truth.id.to_string(),
+        id: id.into(),
         title: None,
         url: None,
-        started: truth.start,
+        started,
         scheduled: None,
         duration_seconds: None,
         direction: None,
@@ -156,7 +164,7 @@ fn call(truth: &Truth, now: OffsetDateTime) -> Call {
         language: None,
         workspace_id: None,
         primary_user_id: None,
-        is_private: (!truth.id.is_multiple_of(11) || !truth.is_private(now)).then(|| truth.is_private(now)),
+        is_private,
         parties: None,
     }
 }

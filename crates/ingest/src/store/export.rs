@@ -104,13 +104,7 @@ pub(crate) async fn page(
     most: i64,
 ) -> Result<Vec<(String, Value)>, IngestError> {
     let Some((_, query)) = TABLES.iter().find(|(name, _)| *name == table) else { return Ok(Vec::new()) };
-    sqlx::query_as(*query)
-        .bind(tx.scope().organization())
-        .bind(after)
-        .bind(most)
-        .fetch_all(&mut **tx)
-        .await
-        .map_err(IngestError::db("exporting"))
+    Ok(db::export_page(tx, query, after, most).await?)
 }
 
 /// Puts rows of one table in; false for a table that is not of this room.

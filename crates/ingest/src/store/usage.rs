@@ -10,8 +10,10 @@ use crate::IngestError;
 /// What asking for a slot brought.
 #[derive(FromRow, Debug)]
 pub(crate) struct Slot {
-    /// Seconds from now to the slot; `None` when there is none.
+    /// Seconds from `told` to the slot; `None` when there is none.
     pub(crate) wait: Option<f64>,
+    /// What the database's clock showed, in seconds since 1970.
+    pub(crate) told: Option<f64>,
     pub(crate) used: i64,
     pub(crate) held_until: Option<OffsetDateTime>,
     pub(crate) active: bool,
@@ -45,7 +47,7 @@ pub(crate) async fn take_slot(tx: &mut Tx, connection: ConnectionId, ask: &Ask) 
             on conflict (connection_id) do update
                 set next_slot_at = greatest(b.next_slot_at, clock_timestamp()) + make_interval(secs => $3)
                 where b.held_until is null or b.held_until <= $6
-            returning extract(epoch from next_slot_at - clock_timestamp())::float8 - $3 as wait
+            returning next_slot_at, clock_timestamp() as told
          ), counted as (
             insert into gong_usage as u (connection_id, organization_id, hour, fresh, backfill)
             select $1, $2, date_trunc('hour', $6::timestamptz), case when $5 then 0 else 1 end, case when $5 then 1 else 0 end
@@ -53,7 +55,8 @@ pub(crate) async fn take_slot(tx: &mut Tx, connection: ConnectionId, ask: &Ask) 
             on conflict (connection_id, hour) do update
                 set fresh = u.fresh + excluded.fresh, backfill = u.backfill + excluded.backfill
          )
-         select (select wait from slot) as wait, (select n from used) as used, b.held_until,
+         select (select extract(epoch from next_slot_at - told)::float8 - $3 from slot) as wait,
+                (select extract(epoch from told)::float8 from slot) as told, (select n from used) as used, b.held_until,
                 (select yes from alive) as active, (select yes from halted) as halted
          from (select 1) one left join gong_budgets b on b.organization_id = $2 and b.connection_id = $1",
     )
@@ -140,4 +143,85 @@ pub(crate) async fn hours(
     .fetch_all(&mut **tx)
     .await
     .map_err(IngestError::db("reading the use of the API"))
+}
+
+/// Counts transcripts that are asked for, and says how many it were in this hour with them.
+pub(crate) async fn count_transcripts(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    transcripts: i64,
+    now: OffsetDateTime,
+) -> Result<i64, IngestError> {
+    sqlx::query_scalar(
+        "insert into gong_usage as u (connection_id, organization_id, hour, transcripts)
+         values ($1, $2, date_trunc('hour', $4::timestamptz), least($3, 1000000)::int)
+         on conflict (connection_id, hour) do update set transcripts = u.transcripts + excluded.transcripts
+         returning transcripts::bigint",
+    )
+    .bind(connection)
+    .bind(tx.scope().organization())
+    .bind(transcripts)
+    .bind(now)
+    .fetch_one(&mut **tx)
+    .await
+    .map_err(IngestError::db("counting transcripts"))
+}
+
+/// How many transcripts are usual for a connection.
+#[derive(FromRow, Debug, Clone)]
+pub(crate) struct Usual {
+    /// Mean of the hours before this one in which any were asked for.
+    pub(crate) an_hour: i64,
+    /// It was at work in the last day, and before that.
+    pub(crate) at_work: bool,
+    /// A backfill runs or has just ended.
+    pub(crate) backfilled: bool,
+    /// When a flood was told of last.
+    pub(crate) told_at: Option<OffsetDateTime>,
+}
+
+/// What was usual between `since` and this hour; `lately` divides the last day from the time before.
+pub(crate) async fn usual_transcripts(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    since: OffsetDateTime,
+    lately: OffsetDateTime,
+    now: OffsetDateTime,
+) -> Result<Usual, IngestError> {
+    sqlx::query_as(
+        "select coalesce(avg(u.transcripts) filter (where u.transcripts > 0), 0)::bigint as an_hour,
+                coalesce(bool_or(u.fresh > 0 and u.hour >= $4) and bool_or(u.fresh > 0 and u.hour < $4), false) as at_work,
+                exists (select from gong_runs r where r.organization_id = $2 and r.connection_id = $1 and r.kind = 'backfill'
+                    and (r.state = 'running' or r.finished_at > $4)) as backfilled,
+                (select s.flood_told_at from gong_schedules s where s.organization_id = $2 and s.connection_id = $1) as told_at
+         from gong_usage u
+         where u.organization_id = $2 and u.connection_id = $1 and u.hour >= $3
+            and u.hour < date_trunc('hour', $5::timestamptz)",
+    )
+    .bind(connection)
+    .bind(tx.scope().organization())
+    .bind(since)
+    .bind(lately)
+    .bind(now)
+    .fetch_one(&mut **tx)
+    .await
+    .map_err(IngestError::db("looking up how many transcripts are usual"))
+}
+
+/// Notes when a flood of transcripts was told of.
+pub(crate) async fn flood_told(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    now: OffsetDateTime,
+) -> Result<(), IngestError> {
+    sqlx::query(
+        "update gong_schedules set flood_told_at = $3 where organization_id = $1 and connection_id = $2",
+    )
+    .bind(tx.scope().organization())
+    .bind(connection)
+    .bind(now)
+    .execute(&mut **tx)
+    .await
+    .map(|_| ())
+    .map_err(IngestError::db("noting a flood of transcripts"))
 }

@@ -4,11 +4,13 @@
 
 use std::time::Duration;
 
-use connector::SessionError;
+use accounts::{Entry, RequestInfo, actions};
+use connector::{SessionError, reason};
 use gong::{GongError, HeldReason};
 use ingest::IngestError;
 use kernel::RunKind;
 use queue::Verdict;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::{Deed, Errand, Rooms};
@@ -60,22 +62,60 @@ impl Rooms {
             Failure::Refused | Failure::Session(SessionError::Inactive | SessionError::ReconnectRequired) => {
                 Verdict::Done
             }
+            Failure::Session(SessionError::Flood) => {
+                self.suspect(errand, reason::CREDENTIAL_FLOOD, json!({})).await
+            }
             Failure::Session(SessionError::Later { at }) => Verdict::Later { at, why: "token_not_yet" },
-            Failure::Session(SessionError::Connector(error)) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "A job failed on our side.");
-                Verdict::Retry { code: error.code(), after: None }
-            }
-            Failure::Accounts(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "A job failed on our side.");
-                Verdict::Retry { code: error.code(), after: None }
-            }
+            Failure::Session(SessionError::Connector(error)) => self.failed_here(&error, error.code()),
+            Failure::Accounts(error) => self.failed_here(&error, error.code()),
             Failure::Ingest(IngestError::Gong(error)) => self.judge_gong(errand, error, now).await,
             Failure::Ingest(IngestError::ErasuresChanged) => Verdict::Next,
-            Failure::Ingest(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "A job failed on our side.");
-                Verdict::Retry { code: error.code(), after: None }
+            Failure::Ingest(IngestError::Flood { this_hour, usual }) => {
+                let detail = json!({ "transcripts_this_hour": this_hour, "usual_in_an_hour": usual });
+                self.suspect(errand, reason::TRANSCRIPT_FLOOD, detail).await
             }
+            Failure::Ingest(error) => self.failed_here(&error, error.code()),
         }
+    }
+
+    /// It failed on our side. A database that is away is no failure of the job: it waits and no attempt is counted.
+    fn failed_here(&self, error: &(dyn std::error::Error + 'static), code: &'static str) -> Verdict {
+        tracing::error!(code, error, "A job failed on our side.");
+        if db::is_outage(error) {
+            return Verdict::Later { at: self.ambient.now() + self.spread(10), why: code };
+        }
+        Verdict::Retry { code, after: None }
+    }
+
+    /// Something points at misuse: it is told, and the connection is paused unless the operator wants it otherwise.
+    async fn suspect(&self, errand: &Errand<'_>, why: &'static str, detail: Value) -> Verdict {
+        let (now, connection) = (self.ambient.now(), errand.connection);
+        let told = async {
+            let mut tx = self.db.begin(&errand.scope).await?;
+            ingest::flood_told(&mut tx, connection, now).await?;
+            let pause = self.defaults.pause_on_misuse && connector::pause_working(&mut tx, why, now).await?;
+            if pause {
+                ingest::set_active(&mut tx, connection, false, &*self.ambient).await?;
+            }
+            let mut detail = detail;
+            (detail["reason"], detail["paused"], detail["security"]) =
+                (json!(why), json!(pause), json!(true));
+            let entry = Entry::new(actions::GONG_MISUSE_SUSPECTED, &RequestInfo::default());
+            accounts::audit(&mut tx, entry.target(connection).detail(detail), &*self.ambient).await?;
+            tx.commit().await?;
+            Ok::<_, Failure>(pause)
+        };
+        let paused = match told.await {
+            Ok(paused) => paused,
+            Err(failure) => {
+                tracing::error!(failure = ?failure, "What points at misuse could not be written down.");
+                return Verdict::Retry { code: why, after: None };
+            }
+        };
+        metrics::counter!("soundpost_security_events_total", "event" => why).increment(1);
+        tracing::error!(security = true, code = why, paused, connection.id = %connection,
+            "A connection is used in a way that points at misuse.");
+        if paused { Verdict::Done } else { Verdict::Next }
     }
 
     async fn judge_gong(&self, errand: &Errand<'_>, error: GongError, now: OffsetDateTime) -> Verdict {

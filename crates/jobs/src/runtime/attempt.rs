@@ -91,7 +91,12 @@ async fn settle(shared: &Shared, job: &Job, verdict: &Verdict) {
         Some(Settled::Over) => {
             tracing::warn!(verdict = word, code, "A job was given up, or cancelled meanwhile.")
         }
-        Some(settled) => tracing::debug!(verdict = word, code, settled = ?settled, "A job was settled."),
+        Some(settled) => {
+            tracing::debug!(verdict = word, code, settled = ?settled, "A job was settled.");
+            if settled == Settled::Waiting {
+                shared.bells.look_again();
+            }
+        }
         None => {
             tracing::error!(verdict = word, code, "A verdict could not be written; the job will run again.")
         }

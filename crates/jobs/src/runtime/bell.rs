@@ -14,13 +14,16 @@ use apalis::prelude::BoxDynError;
 use apalis_core::backend::ext::poll_strategy::{PollSnapshot, PollStrategy};
 use queue::Lane;
 use sqlx::{PgPool, postgres::PgListener};
-use tokio::{sync::mpsc, time::Instant};
+use tokio::{
+    sync::{Notify, mpsc},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 /// What apalis' trigger calls when a due job is inserted.
 const CHANNEL: &str = "apalis::job::insert";
-/// Jobs that become due are found within this time.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Jobs of which nobody told that they would become due are found within this time: those that another process put off.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A fetch that is under way may have missed the job that the bell rang for: ring once more after this time.
 const ECHO_AFTER: Duration = Duration::from_millis(30);
 
@@ -28,6 +31,7 @@ const ECHO_AFTER: Duration = Duration::from_millis(30);
 #[derive(Clone, Default)]
 pub(super) struct Bells {
     ropes: Arc<Mutex<HashMap<Lane, mpsc::Sender<()>>>>,
+    put_off: Arc<Notify>,
 }
 
 impl Bells {
@@ -40,6 +44,11 @@ impl Bells {
         let (rope, receiver) = mpsc::channel(1);
         self.ropes.lock().unwrap_or_else(PoisonError::into_inner).insert(lane, rope);
         Bell { receiver }
+    }
+
+    /// A job was put off: it may be the next that is due.
+    pub(super) fn look_again(&self) {
+        self.put_off.notify_one();
     }
 
     fn ring(&self, lane: Lane) {
@@ -97,16 +106,27 @@ async fn listen(pool: &PgPool, bells: &Bells) -> Result<(), BoxDynError> {
     }
 }
 
-async fn ring_for_news(listener: &mut PgListener, bells: &Bells, until: Instant) -> Result<(), BoxDynError> {
+/// Until a job was put off, at the latest `until`.
+async fn ring_for_news(
+    listener: &mut PgListener,
+    bells: &Bells,
+    mut until: Instant,
+) -> Result<(), BoxDynError> {
     let mut echo: Option<(Instant, HashSet<Lane>)> = None;
     loop {
         let wake = echo.as_ref().map_or(until, |(at, _)| *at);
-        let Ok(notified) = tokio::time::timeout_at(wake, listener.recv()).await else {
-            let Some((_, lanes)) = echo.take() else { return Ok(()) };
-            lanes.into_iter().for_each(|lane| bells.ring(lane));
-            continue;
+        let notified = tokio::select! {
+            notified = listener.recv() => notified?,
+            () = bells.put_off.notified(), if until > Instant::now() => {
+                until = Instant::now();
+                continue;
+            }
+            () = tokio::time::sleep_until(wake) => {
+                let Some((_, lanes)) = echo.take() else { return Ok(()) };
+                lanes.into_iter().for_each(|lane| bells.ring(lane));
+                continue;
+            }
         };
-        let notified = notified?;
         let payload: serde_json::Value = serde_json::from_str(notified.payload()).unwrap_or_default();
         if let Some(lane) = payload["job_type"].as_str().and_then(Lane::parse) {
             bells.ring(lane);

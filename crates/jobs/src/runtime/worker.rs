@@ -19,7 +19,6 @@ use tower::{Service, service_fn};
 use super::{
     Shared,
     attempt::{self, Taken},
-    bell::Bells,
     raw::Raw,
 };
 
@@ -27,12 +26,12 @@ use super::{
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Runs workers of a lane, one after the other, until the process stops.
-pub(super) async fn keep_running(shared: Shared, lane: Lane, bells: Bells) {
+pub(super) async fn keep_running(shared: Shared, lane: Lane) {
     // Workers that ended and may still hold jobs.
     let mut ended = Vec::new();
     while !shared.stop.is_cancelled() {
         let name = format!("{}-{}", lane.as_str(), shared.ambient.uuid());
-        if let Err(error) = run_once(&shared, lane, &name, &bells).await {
+        if let Err(error) = run_once(&shared, lane, &name).await {
             tracing::error!(
                 worker = name,
                 lane = lane.as_str(),
@@ -42,15 +41,23 @@ pub(super) async fn keep_running(shared: Shared, lane: Lane, bells: Bells) {
             metrics::counter!("soundpost_worker_restarts_total", "lane" => lane.as_str()).increment(1);
         }
         ended.push(name);
-        // What it held is given back at once instead of after the missed heartbeats, and no attempt is counted.
-        hand_back_all(&shared, &mut ended).await;
-        if !shared.stop.is_cancelled() {
+        // What it held is given back at once instead of after the missed heartbeats, and no attempt is counted. While the
+        // database is away that has to wait, and with it the next worker, who could do nothing either.
+        loop {
+            let handed_back = hand_back_all(&shared, &mut ended).await;
+            if shared.stop.is_cancelled() {
+                break;
+            }
             tokio::time::sleep(Duration::from_secs(1) + shared.ambient.jitter(Duration::from_secs(2))).await;
+            if handed_back {
+                break;
+            }
         }
     }
 }
 
-async fn hand_back_all(shared: &Shared, ended: &mut Vec<String>) {
+/// Whether nothing of workers that ended is left with them.
+async fn hand_back_all(shared: &Shared, ended: &mut Vec<String>) -> bool {
     while let Some(name) = ended.last() {
         match queue::hand_back(&shared.pool, name, &[], Duration::ZERO).await {
             Ok(_) => ended.pop(),
@@ -60,14 +67,15 @@ async fn hand_back_all(shared: &Shared, ended: &mut Vec<String>) {
                     error = &error as &dyn std::error::Error,
                     "Jobs could not be handed back yet."
                 );
-                return;
+                return false;
             }
         };
     }
+    true
 }
 
 /// Runs one worker until it breaks, or until the process stops and its jobs ended or were cut off.
-async fn run_once(shared: &Shared, lane: Lane, name: &str, bells: &Bells) -> Result<(), String> {
+async fn run_once(shared: &Shared, lane: Lane, name: &str) -> Result<(), String> {
     let crew = Arc::new(Crew { shared: shared.clone(), worker: name.to_owned(), working: Mutex::default() });
     let config = Config::default()
         .queue(lane.as_str())
@@ -78,9 +86,9 @@ async fn run_once(shared: &Shared, lane: Lane, name: &str, bells: &Bells) -> Res
         // We settle jobs ourselves.
         .persist_results(false)
         .lock_tasks(false);
-    let pool = own_pool(&shared.pool);
+    let pool = own_pool(&shared.pool, shared.settings.gone_after());
     let worker = WorkerBuilder::new(name)
-        .backend(Raw::new(&pool, config, bells.hang(lane)))
+        .backend(Raw::new(&pool, config, shared.bells.hang(lane)))
         .concurrency(shared.settings.concurrency(lane))
         .build(service(crew.clone()));
     let stop = shared.stop.clone();
@@ -117,9 +125,10 @@ async fn run_once(shared: &Shared, lane: Lane, name: &str, bells: &Bells) -> Res
 /// Connections that only apalis uses. It drops transactions while they begin, which leaves sqlx's connections inside a
 /// transaction that nobody ends: what anybody else wrote on them would be lost. Its own next transaction ends it.
 /// Also, heartbeats do not wait for jobs that use up the shared pool.
-fn own_pool(shared: &PgPool) -> PgPool {
+fn own_pool(shared: &PgPool, gone_after: Duration) -> PgPool {
     PgPoolOptions::new()
         .max_connections(2)
+        .after_connect(move |connection, _| Box::pin(queue::gone_after(connection, gone_after)))
         // Longer than most restarts of a database; a worker that waits keeps its jobs.
         .acquire_timeout(Duration::from_secs(60))
         .connect_lazy_with((*shared.connect_options()).clone())

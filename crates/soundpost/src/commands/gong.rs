@@ -1,5 +1,7 @@
 //! `soundpost gong`: stopping all traffic to Gong, in every process at once, and letting it go on.
 
+use accounts::{Action, Entry, RequestInfo, actions};
+use db::FleetTx;
 use kernel::{Ambient, SystemAmbient};
 use serde_json::json;
 
@@ -19,12 +21,14 @@ pub(crate) async fn run(command: Traffic) -> Result<(), Exit> {
         Traffic::Stop { reason } => {
             let now = SystemAmbient.now();
             let news = db::stop_traffic(&mut fleet, &reason, now).await.doing("stopping traffic")?;
+            note(&mut fleet, news, actions::GONG_TRAFFIC_STOPPED, &reason).await?;
             fleet.commit().await.doing("stopping traffic")?;
             tracing::warn!(security = true, reason, "All traffic to Gong is stopped.");
             print_line(if news { "traffic to Gong is stopped" } else { "traffic to Gong was stopped before" })
         }
         Traffic::Start { reason } => {
             let news = db::start_traffic(&mut fleet).await.doing("starting traffic")?;
+            note(&mut fleet, news, actions::GONG_TRAFFIC_STARTED, &reason).await?;
             fleet.commit().await.doing("starting traffic")?;
             tracing::warn!(security = true, reason, "Traffic to Gong goes on.");
             print_line(if news { "traffic to Gong goes on" } else { "traffic to Gong was not stopped" })
@@ -44,4 +48,13 @@ pub(crate) async fn run(command: Traffic) -> Result<(), Exit> {
             if halt.is_some() { Err(Exit::faults()) } else { Ok(()) }
         }
     }
+}
+
+/// A line for every organization, where something changed.
+async fn note(fleet: &mut FleetTx, news: bool, action: Action, reason: &str) -> Result<(), Exit> {
+    if !news {
+        return Ok(());
+    }
+    let entry = Entry::new(action, &RequestInfo::default()).detail(json!({ "reason": reason }));
+    accounts::audit_everywhere(fleet, entry, &SystemAmbient).await.doing("writing the activity").map(drop)
 }

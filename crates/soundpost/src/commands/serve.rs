@@ -13,7 +13,7 @@ use super::work;
 use crate::{
     assemble::{self, House},
     exit::{Doing, Exit},
-    gauges, logging, prometheus,
+    logging, prometheus,
     settings::{self, Settings},
 };
 
@@ -35,7 +35,7 @@ pub(crate) async fn run(workers: bool) -> Result<(), Exit> {
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     metrics(&settings, render, &stop, &mut tasks).await?;
-    tasks.spawn(gauges::show(house.db.clone(), house.ambient.clone(), stop.clone()));
+    work::watch(&house, &stop, &mut tasks);
     let state = state(&settings, &house, &stop);
     let address = listener.local_addr().doing("reading the address")?;
     let router = web::router(state);

@@ -11,9 +11,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     assemble::{self, House},
+    damper,
     exit::{Doing, Exit},
     gauges, logging, prometheus, settings,
 };
+
+/// How often each process looks whether all traffic to Gong is stopped.
+const HEED_EVERY: Duration = Duration::from_secs(2);
 
 /// Works until it is told to stop.
 pub(crate) async fn run() -> Result<(), Exit> {
@@ -24,13 +28,30 @@ pub(crate) async fn run() -> Result<(), Exit> {
     let stop = CancellationToken::new();
     let mut tasks = JoinSet::new();
     super::serve::metrics(&settings, metrics, &stop, &mut tasks).await?;
-    tasks.spawn(gauges::show(house.db.clone(), house.ambient.clone(), stop.clone()));
+    watch(&house, &stop, &mut tasks);
     start(&house, &settings, &stop, &mut tasks);
     tracing::info!("Working on jobs.");
     let ended = until_stopped(&stop, &mut tasks).await;
     house.connector.drain().await;
     tracing::info!("Stopped.");
     ended
+}
+
+/// What every process does beside its work: gauges, an eye on the database, and the stop of all traffic.
+pub(crate) fn watch(house: &House, stop: &CancellationToken, tasks: &mut JoinSet<()>) {
+    tasks.spawn(gauges::show(house.db.clone(), house.ambient.clone(), stop.clone()));
+    tasks.spawn(damper::watch(house.db.outage().clone(), stop.clone()));
+    let (connector, stop) = (house.connector.clone(), stop.clone());
+    tasks.spawn(async move {
+        while !stop.is_cancelled() {
+            // While the database is away, what was found last goes on.
+            connector.heed_stop().await.ok();
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(HEED_EVERY) => {}
+            }
+        }
+    });
 }
 
 /// Starts workers and schedules. Answers that a crash left in escrow are stored first.

@@ -51,6 +51,20 @@ pub(super) const MESSAGES: &[Message] = &[
         OPEN,
     ),
     message(
+        "transcript_flood",
+        "Paused: far more transcripts were asked for than usual",
+        "Within an hour more than ten times as many transcripts were to be asked for as in a usual hour, which may be misuse. Look whether so many calls are plausible; if they are, resume. Nothing is lost.",
+        Who::Admin,
+        ("Resume", SETTINGS),
+    ),
+    message(
+        "credential_flood",
+        "Paused: the stored credential was opened far too often",
+        "Something asked for the credential of this connection all the time, which may be misuse. Ask the operator to look at the log, then resume. Nothing is lost.",
+        Who::Admin,
+        ("Resume", SETTINGS),
+    ),
+    message(
         "by_person",
         "Paused by a person",
         "Somebody paused the connection. No call is imported until it is resumed; new calls of the meantime come in then.",

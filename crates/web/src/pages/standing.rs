@@ -2,7 +2,7 @@
 
 use accounts::Permission;
 use connector::{Connection, reason::BY_PERSON};
-use db::Tx;
+use db::{Halt, Tx};
 use ingest::{BudgetView, Counts, Progress, Schedule};
 use kernel::{ConnectionStatus, RunState};
 use time::OffsetDateTime;
@@ -37,7 +37,7 @@ pub(super) struct Standing {
     pub(super) budget: BudgetView,
     pub(super) poll_every: u64,
     /// An operator stopped all traffic to Gong.
-    pub(super) halted: bool,
+    pub(super) halt: Option<Halt>,
 }
 
 impl Standing {
@@ -46,8 +46,8 @@ impl Standing {
         let Some(known) = Known::read(state, tx).await? else { return Ok(None) };
         let Known { connection, schedule, backfill, counts, budget } = known;
         let poll_every = schedule.as_ref().map_or(state.defaults.poll_every, |s| s.poll_every).as_secs();
-        let halted = db::halt(tx).await?.is_some();
-        Ok(Some(Self { connection, schedule, progress: backfill, counts, budget, poll_every, halted }))
+        let halt = db::halt(tx).await?;
+        Ok(Some(Self { connection, schedule, progress: backfill, counts, budget, poll_every, halt }))
     }
 
     /// Whether calls flow.
@@ -161,8 +161,11 @@ impl Standing {
         if self.working() && self.schedule.as_ref().is_some_and(|s| s.doubted_since.is_some()) {
             problems.push(explained("calls_not_visible", Tone::Warn, None));
         }
-        if self.halted {
-            problems.push(explained("gong_held_halted", Tone::Warn, None));
+        if let Some(halt) = &self.halt {
+            let mut callout = explained("gong_held_halted", Tone::Warn, None);
+            let since = Moment::new(halt.stopped_at, now);
+            callout.cause = format!("{} Since {}, because: {}", callout.cause, since.short(), halt.reason);
+            problems.push(callout);
         }
         problems.extend(self.backfill_problem(manage));
         problems

@@ -49,7 +49,7 @@ const A_MINUTE: f64 = 10_000.0 / 240.0;
 
 /// Idle first, then with real polls coming due.
 pub(super) fn measure(ground: &Ground, options: &Options, part: &mut Part) -> Result<(), Fault> {
-    let (real, idle_seconds) = if options.quick { (14, 20) } else { (126, 60) };
+    let (real, idle_seconds) = if options.quick { (14, 60) } else { (126, 120) };
     let simulator = Simulator::start(ground, &["--companies", &real.to_string(), "--calls", "0"])?;
     let database = ground.database("fleet")?;
     let app = App::new(ground, &database, &simulator, &[])?;

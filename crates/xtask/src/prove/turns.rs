@@ -34,9 +34,12 @@ pub(super) fn everybody(stage: &Stage, options: &Options, outcome: &mut Outcome)
         .database
         .number("select count(*) from apalis.jobs where status = 'Pending' and metadata -> 'sp.key' like 'confirm:many:%'")?;
     outcome.injected("jobs of one organization", many);
-    let most = f64::from(u32::try_from(many).unwrap_or(u32::MAX));
-    outcome.holds("it still has many waiting then", format!("{waiting:.0}"), waiting > most / 2.0);
-    outcome.at_most("the others are done, compared with alone", beside / alone, 2.0, "times");
+    outcome.holds("it still has many waiting then", format!("{waiting:.0}"), waiting > 0.0);
+    outcome.holds(
+        "the others are done within twice their time alone",
+        format!("{beside:.2} s, alone {alone:.2} s"),
+        beside <= 2.0 * alone,
+    );
     outcome.note(format!(
         "One organization sends {many} jobs of the fresh lane, then {others} others send {EACH} each; two workers. Alone the others \
          are done after {alone:.2} s, beside it after {beside:.2} s. The jobs are looks at connections that are not there: they \
@@ -58,14 +61,15 @@ fn turn(town: &Town, many: u64) -> Result<f64, Fault> {
         "select count({one}, o.id, gen_random_uuid(), 'confirm:few:' || n || gen_random_uuid(), null, 0, 8, null))
          from generate_series(1, {EACH}) n, organizations o where o.id <> '{busy}'"
     ))?;
+    let sent = town.database.ask("select clock_timestamp()")?;
     town.database.wait_for(
         "the jobs of the others",
         "select not exists (select from apalis.jobs where status <> 'Done' and metadata -> 'sp.key' like 'confirm:few:%')",
         Duration::from_secs(400),
     )?;
     let few = "from apalis.jobs where metadata -> 'sp.key' like 'confirm:few:%'";
-    let seconds =
-        town.database.number(&format!("select extract(epoch from max(done_at) - min(run_at)) {few}"))?;
+    let seconds = format!("select greatest(extract(epoch from max(done_at) - '{sent}'), 0.2) {few}");
+    let seconds = town.database.number(&seconds)?;
     town.database.ask(&format!("delete {few}"))?;
     Ok(seconds)
 }

@@ -26,11 +26,13 @@ const HOUSE: &[Place] = &[
         uses: &["kernel"],
         never: &["axum", "hyper", "reqwest", "apalis", "apalis-postgres"],
     },
+    Place { name: "models", uses: &["kernel"], never: &["sqlx", "axum", "hyper"] },
     Place { name: "gong-sim", uses: &[], never: &["sqlx", "apalis", "apalis-postgres"] },
     // rooms
     Place { name: "accounts", uses: &["kernel", "vault", "queue", "db"], never: SERVERS },
     Place { name: "connector", uses: &["kernel", "vault", "oauth", "gong", "queue", "db"], never: SERVERS },
     Place { name: "ingest", uses: &["kernel", "gong", "queue", "db"], never: SERVERS },
+    Place { name: "feedback", uses: &["kernel", "models", "queue", "db"], never: SERVERS },
     // doors
     Place { name: "web", uses: DOOR, never: &["apalis", "apalis-postgres", "apalis-core"] },
     Place { name: "jobs", uses: DOOR, never: &["axum"] },

@@ -1,0 +1,323 @@
+//! The five stages of one call, one after the other. What a stage left is stored before the next begins, so that a crash repeats
+//! nothing that was paid for; the posts come last, in one transaction.
+
+mod run;
+mod together;
+
+use std::{sync::Arc, time::Duration};
+
+use db::{Db, Tx};
+use kernel::{AnalyzerKind, CallId, Scope, SharedAmbient};
+use models::{Embedder, Price, Usage};
+use run::{Run, month, thresholds};
+use serde_json::json;
+use together::Work;
+
+use crate::{
+    FeedbackError, Item, Source,
+    analyze::{Analyzer, Detection, House},
+    conversation::Conversation,
+    near::Copies,
+    store::{boards, evidence, ledger, settings, stages},
+};
+
+/// How long a call is left alone after a try that did not end.
+const AGAIN: Duration = Duration::from_secs(10 * 60);
+/// How long a call waits for what an admin or the next month has to bring.
+const WAIT: Duration = Duration::from_secs(60 * 60);
+/// Tries of one call before it is given up.
+const TRIES_MOST: i32 = 8;
+/// Vectors that are read at once.
+const VECTORS_AT_ONCE: i64 = 5_000;
+
+/// What works on calls, in one process.
+#[derive(Debug)]
+pub struct Engine {
+    embedder: Arc<dyn Embedder>,
+    basic: Arc<dyn Analyzer>,
+    model: Option<Arc<dyn Analyzer>>,
+    price: Option<Price>,
+    copies: Copies,
+    ambient: SharedAmbient,
+}
+
+/// A call to work on.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// The call.
+    pub call: CallId,
+    taken: ledger::Taken,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// So many wishes were found.
+    Found(usize),
+    /// Nothing to be found, or nothing changed.
+    Nothing,
+    /// It waits for something.
+    Waiting,
+    /// It is tried again.
+    Later,
+    /// It is given up.
+    GivenUp,
+    /// Somebody else works on it, or it changed meanwhile.
+    Overtaken,
+}
+
+impl Engine {
+    /// An engine; `model` is there when the installation has a language model, with its price.
+    pub fn new(
+        embedder: Arc<dyn Embedder>,
+        basic: Arc<dyn Analyzer>,
+        model: Option<(Arc<dyn Analyzer>, Option<Price>)>,
+        ambient: SharedAmbient,
+    ) -> Self {
+        let (model, price) = model.map_or((None, None), |(model, price)| (Some(model), price));
+        Self { embedder, basic, model, price, copies: Copies::default(), ambient }
+    }
+
+    /// Whether there is a language model.
+    pub const fn has_model(&self) -> bool {
+        self.model.is_some()
+    }
+
+    /// Takes calls that are due.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn take(&self, db: &Db, scope: &Scope, most: i64) -> Result<Vec<Task>, FeedbackError> {
+        let now = self.ambient.now();
+        let mut tx = db.begin(scope).await?;
+        let taken = ledger::take_due(&mut tx, most, now, now + AGAIN).await?;
+        tx.commit().await?;
+        Ok(taken.into_iter().map(|taken| Task { call: taken.call_id, taken }).collect())
+    }
+
+    /// Works on a call to the end. `None` for `source` says that the call has no transcript any longer.
+    ///
+    /// # Errors
+    /// When the database fails; failures of models are noted with the call.
+    pub async fn work(
+        &self,
+        db: &Db,
+        scope: &Scope,
+        task: &Task,
+        source: Option<&Source>,
+    ) -> Result<Ended, FeedbackError> {
+        let Some(source) = source else {
+            return self.end(db, scope, task, "discarded", Some("transcript_gone"), None).await;
+        };
+        match self.stages(db, scope, task, source).await {
+            Ok(ended) => Ok(ended),
+            Err(error @ (FeedbackError::Model(_) | FeedbackError::Answer { .. })) => {
+                let transient = matches!(&error, FeedbackError::Model(model) if model.is_transient());
+                tracing::warn!(call.id = %task.call, error = %error, "A model did not help with a call.");
+                let state = if transient || task.taken.tries < TRIES_MOST { "wanted" } else { "failed" };
+                self.end(db, scope, task, state, Some(error.code()), None).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn stages(
+        &self,
+        db: &Db,
+        scope: &Scope,
+        task: &Task,
+        source: &Source,
+    ) -> Result<Ended, FeedbackError> {
+        let mut tx = db.begin(scope).await?;
+        let settings = settings::load(&mut tx).await?;
+        let boards = boards::list(&mut tx).await?;
+        let house = House {
+            vocabulary: settings.vocabulary.clone(),
+            categories: boards.iter().flat_map(|board| board.categories.clone()).collect(),
+            tags: boards::tags(&mut tx).await?,
+            may_add_tags: settings.may_add_tags,
+        };
+        let spent = stages::spent(&mut tx, month(self.ambient.now())).await?;
+        tx.commit().await?;
+        let analyzer = match (settings.analyzer, &self.model) {
+            (AnalyzerKind::Off, _) => {
+                return self.end(db, scope, task, "waiting", Some("switched_off"), None).await;
+            }
+            (AnalyzerKind::Basic, _) => &self.basic,
+            (AnalyzerKind::Model, Some(model)) => model,
+            (AnalyzerKind::Model, None) => {
+                return self.end(db, scope, task, "waiting", Some("no_model"), None).await;
+            }
+        };
+        let Some(board) = settings.default_board.or_else(|| boards.first().map(|board| board.id)) else {
+            return self.end(db, scope, task, "waiting", Some("no_board"), None).await;
+        };
+        let talk = Conversation::of(source, &settings.vocabulary.domains);
+        let run = Run {
+            hash: talk.content_hash(),
+            made_by: format!("{} {} s{}", analyzer.name(), self.embedder.model(), settings.version),
+            analyzer: analyzer.name(),
+            board,
+            thresholds: thresholds(&settings, self.embedder.as_ref()),
+            settings,
+            house,
+        };
+        if task.taken.content_hash.as_deref() == Some(run.hash.as_slice())
+            && task.taken.made_by.as_deref() == Some(run.made_by.as_str())
+        {
+            self.end(db, scope, task, "done", None, Some(&run)).await?;
+            return Ok(Ended::Nothing);
+        }
+        let over = run.settings.monthly_cap.is_some_and(|cap| spent >= cap);
+        if over && run.settings.analyzer == AnalyzerKind::Model {
+            return self.end(db, scope, task, "waiting", Some("monthly_cap"), None).await;
+        }
+        let detection = self.detect(db, scope, task, &talk, analyzer.as_ref(), &run).await?;
+        let items = if detection.holds {
+            self.extract(db, scope, task, &talk, &detection, analyzer.as_ref(), &run).await?
+        } else {
+            Vec::new()
+        };
+        let texts: Vec<String> = items.iter().map(Item::canonical).collect();
+        let (vectors, usage) = if texts.is_empty() {
+            (Vec::new(), Usage::default())
+        } else {
+            self.embedder.embed(&texts).await?
+        };
+        self.put_together(
+            db,
+            scope,
+            &Work { task, source },
+            &run,
+            items.into_iter().zip(vectors).collect(),
+            usage,
+        )
+        .await
+    }
+
+    async fn detect(
+        &self,
+        db: &Db,
+        scope: &Scope,
+        task: &Task,
+        talk: &Conversation,
+        analyzer: &dyn Analyzer,
+        run: &Run,
+    ) -> Result<Detection, FeedbackError> {
+        let mut tx = db.begin(scope).await?;
+        let known = stages::output(&mut tx, task.call, "detect", &run.hash, &run.made_by).await?;
+        tx.commit().await?;
+        if let Some(known) = known.and_then(|known| serde_json::from_value(known).ok()) {
+            return Ok(known);
+        }
+        let began = tokio::time::Instant::now();
+        let (detection, usage) = analyzer.detect(talk).await?;
+        let ours = talk.speakers.iter().filter(|speaker| speaker.side == kernel::Side::Us).count();
+        let normalized = json!({ "speakers": talk.speakers.len(), "of_us": ours, "turns": talk.turns.len(),
+            "sentences": talk.turns.iter().map(|turn| turn.sentences.len()).sum::<usize>() });
+        let mut tx = db.begin(scope).await?;
+        let why = "The transcript and its parties were made one conversation.";
+        let left = run.left("normalize", normalized, why, None, Usage::default(), Duration::ZERO, self);
+        stages::store(&mut tx, task.call, &left).await?;
+        let output = serde_json::to_value(&detection).unwrap_or_default();
+        let left =
+            run.left("detect", output, &detection.why, Some(detection.score), usage, began.elapsed(), self);
+        stages::store(&mut tx, task.call, &left).await?;
+        self.count(&mut tx, run, usage).await?;
+        tx.commit().await?;
+        Ok(detection)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a stage needs what all stages before it left")]
+    async fn extract(
+        &self,
+        db: &Db,
+        scope: &Scope,
+        task: &Task,
+        talk: &Conversation,
+        detection: &Detection,
+        analyzer: &dyn Analyzer,
+        run: &Run,
+    ) -> Result<Vec<Item>, FeedbackError> {
+        let mut tx = db.begin(scope).await?;
+        let known = stages::output(&mut tx, task.call, "extract", &run.hash, &run.made_by).await?;
+        tx.commit().await?;
+        if let Some(known) = known.and_then(|known| serde_json::from_value(known).ok()) {
+            return Ok(known);
+        }
+        let began = tokio::time::Instant::now();
+        let (items, usage) = analyzer.extract(talk, detection, &run.house).await?;
+        let why = match items.len() {
+            0 => "No passage holds something that a product manager could act on.".to_owned(),
+            1 => "One distinct wish, with its words found in the transcript.".to_owned(),
+            n => format!("{n} distinct wishes, each with its words found in the transcript."),
+        };
+        let mut tx = db.begin(scope).await?;
+        let output = serde_json::to_value(&items).unwrap_or_default();
+        let left = run.left("extract", output, &why, None, usage, began.elapsed(), self);
+        stages::store(&mut tx, task.call, &left).await?;
+        self.count(&mut tx, run, usage).await?;
+        tx.commit().await?;
+        Ok(items)
+    }
+
+    async fn count(&self, tx: &mut Tx, run: &Run, usage: Usage) -> Result<(), FeedbackError> {
+        if usage == Usage::default() {
+            return Ok(());
+        }
+        stages::used(tx, month(self.ambient.now()), &run.analyzer, usage, self.cost(usage)).await
+    }
+
+    fn cost(&self, usage: Usage) -> i64 {
+        self.price.map_or(0, |price| price.of(usage))
+    }
+
+    async fn end(
+        &self,
+        db: &Db,
+        scope: &Scope,
+        task: &Task,
+        state: &'static str,
+        reason: Option<&str>,
+        run: Option<&Run>,
+    ) -> Result<Ended, FeedbackError> {
+        let mut tx = db.begin(scope).await?;
+        if !ledger::hold(&mut tx, task.call, task.taken.tries).await? {
+            return Ok(Ended::Overtaken);
+        }
+        let items = evidence::of_call(&mut tx, task.call).await?.len();
+        self.note(&mut tx, task, state, reason, run, items).await?;
+        tx.commit().await?;
+        Ok(match state {
+            "waiting" => Ended::Waiting,
+            "wanted" => Ended::Later,
+            "failed" => Ended::GivenUp,
+            _ => Ended::Nothing,
+        })
+    }
+
+    async fn note(
+        &self,
+        tx: &mut Tx,
+        task: &Task,
+        state: &'static str,
+        reason: Option<&str>,
+        run: Option<&Run>,
+        items: usize,
+    ) -> Result<(), FeedbackError> {
+        let now = self.ambient.now();
+        let lives = matches!(state, "waiting" | "wanted");
+        let tries = u32::try_from(task.taken.tries.clamp(1, 8)).unwrap_or(1);
+        let pause = if state == "waiting" { WAIT } else { Duration::from_secs(30) * 2_u32.pow(tries) };
+        let end = ledger::End {
+            state,
+            reason,
+            content_hash: run.map(|run| run.hash.as_slice()),
+            made_by: run.map(|run| run.made_by.as_str()),
+            items: i32::try_from(items).unwrap_or(i32::MAX),
+            due_at: now + pause,
+            finished_at: (!lives).then_some(now),
+        };
+        ledger::end(tx, task.call, &end).await
+    }
+}

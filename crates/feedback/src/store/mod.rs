@@ -1,0 +1,9 @@
+//! The tables of this room.
+
+pub(crate) mod boards;
+pub(crate) mod evidence;
+pub(crate) mod ledger;
+pub(crate) mod posts;
+pub(crate) mod settings;
+pub(crate) mod stages;
+pub(crate) mod vectors;

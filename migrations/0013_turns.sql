@@ -1,0 +1,67 @@
+-- Everybody's turn: within a lane an organization with many waiting jobs does not keep those with few waiting.
+--
+-- apalis takes the job of the highest priority first, then the one that was due first. A job that is sent while its
+-- organization has others in the same lane stands back by one for every eight of them. In daily life an organization has fewer
+-- than eight jobs in a lane, and nothing changes.
+
+create function soundpost_stand_back(p_organization uuid, p_lane text) returns integer
+    language sql stable security definer set search_path = pg_catalog, public, pg_temp
+as $$
+    select (count(*) / 8)::integer from (
+        select from apalis.jobs
+        -- The lane as an expression: by the index of lanes all jobs of all organizations would be read.
+        where metadata -> 'sp.organization' = p_organization::text and job_type || '' = p_lane
+            and status in ('Pending', 'Queued', 'Running') and metadata ? 'sp.key' and not metadata ? 'sp.cancelled'
+        -- Looking further would cost more than it is worth.
+        limit 80) others
+$$;
+revoke execute on function soundpost_stand_back(uuid, text) from public;
+
+-- 'new', 'moved' (the live one waited for a later time) or 'live' (there is one already).
+create or replace function soundpost_enqueue_job(
+    p_lane text, p_kind text, p_organization uuid, p_subject uuid, p_key text,
+    p_run_at timestamptz, p_priority integer, p_max_attempts integer, p_trace text
+) returns text
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$
+declare
+    at timestamptz := coalesce(p_run_at, now());
+    turn integer;
+    moved record;
+begin
+    if current_setting('role', true) = 'soundpost_app' and p_organization is distinct from soundpost_organization() then
+        raise insufficient_privilege using message = 'a job of another organization cannot be enqueued';
+    end if;
+    -- A dead letter remembers where its job stood back to; sent again, it takes its place anew.
+    turn := greatest(p_priority, 0) - soundpost_stand_back(p_organization, p_lane);
+    insert into apalis.jobs (id, job_type, job, status, attempts, max_attempts, run_at, priority, metadata)
+    values (
+        apalis.generate_ulid(), p_lane,
+        convert_to(jsonb_strip_nulls(jsonb_build_object(
+            'v', 1, 'kind', p_kind, 'organization', p_organization, 'subject', p_subject, 'trace', p_trace))::text, 'UTF8'),
+        'Pending', 0, p_max_attempts, at, turn,
+        hstore(array['sp.kind', p_kind, 'sp.organization', p_organization::text, 'sp.subject', p_subject::text, 'sp.key', p_key]))
+    on conflict do nothing;
+    if found then
+        return 'new';
+    end if;
+    -- A job that waits because it failed keeps its back-off; any other waits no longer than the newest wish. One that is due
+    -- does not wait: of several senders at once only the first one sends.
+    update apalis.jobs j set run_at = at, priority = greatest(j.priority, turn)
+    where j.metadata -> 'sp.organization' = p_organization::text and j.metadata -> 'sp.key' = p_key
+        and j.status = 'Pending' and j.run_at > at and j.run_at > clock_timestamp()
+        and not j.metadata ? 'sp.backoff' and not j.metadata ? 'sp.cancelled'
+    returning j.id, j.job_type into moved;
+    if not found then
+        -- One that runs may have looked already: it runs again when it is done.
+        update apalis.jobs j set metadata = j.metadata || hstore('sp.again', at::text)
+        where j.metadata -> 'sp.organization' = p_organization::text and j.metadata -> 'sp.key' = p_key
+            and j.status in ('Queued', 'Running') and not j.metadata ? 'sp.cancelled'
+            and (not j.metadata ? 'sp.again' or (j.metadata -> 'sp.again')::timestamptz > at);
+        return 'live';
+    end if;
+    if at <= now() then
+        perform pg_notify('apalis::job::insert', json_build_object('job_type', moved.job_type, 'id', moved.id)::text);
+    end if;
+    return 'moved';
+end $$;
