@@ -34,7 +34,8 @@ pub(super) fn everybody(stage: &Stage, options: &Options, outcome: &mut Outcome)
         .database
         .number("select count(*) from apalis.jobs where status = 'Pending' and metadata -> 'sp.key' like 'confirm:many:%'")?;
     outcome.injected("jobs of one organization", many);
-    outcome.holds("it still has many waiting then", format!("{waiting:.0}"), waiting > 0.0);
+    let most = f64::from(u32::try_from(many).unwrap_or(u32::MAX));
+    outcome.holds("it still has many waiting then", format!("{waiting:.0}"), waiting > most / 2.0);
     outcome.holds(
         "the others are done within twice their time alone",
         format!("{beside:.2} s, alone {alone:.2} s"),
