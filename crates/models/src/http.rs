@@ -2,10 +2,10 @@
 
 use std::{fmt, time::Duration};
 
-use kernel::{SecretString, SharedAmbient};
+use kernel::{ExposeSecret, SecretString, SharedAmbient};
 use reqwest::{
     Method, RequestBuilder, Response, StatusCode,
-    header::{HeaderMap, RETRY_AFTER},
+    header::{HeaderMap, HeaderValue, RETRY_AFTER},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use url::Url;
@@ -23,7 +23,8 @@ const ANSWER_MOST: usize = 8 * 1024 * 1024;
 #[derive(Clone)]
 pub struct Endpoint {
     base: Url,
-    key: Option<SecretString>,
+    /// Marked so that nobody writes it out.
+    key: Option<HeaderValue>,
     client: reqwest::Client,
     ambient: SharedAmbient,
 }
@@ -39,7 +40,7 @@ impl Endpoint {
     /// no key.
     ///
     /// # Errors
-    /// When TLS cannot be set up, or the address cannot have a path.
+    /// When TLS cannot be set up, the address cannot have a path, or the key holds signs that no header may hold.
     pub fn new(
         mut base: Url,
         key: Option<SecretString>,
@@ -48,6 +49,7 @@ impl Endpoint {
     ) -> Result<Self, ModelError> {
         const SETUP: ModelError = ModelError::Unavailable { why: "the client cannot be set up" };
         base.path_segments_mut().map_err(|()| SETUP)?.pop_if_empty();
+        let key = key.as_ref().map(sealed).transpose()?;
         #[expect(clippy::disallowed_methods, reason = "this is the place that builds the client for models")]
         let client = reqwest::Client::builder()
             .user_agent(user_agent)
@@ -62,9 +64,20 @@ impl Endpoint {
         Ok(Self { base, key, client, ambient })
     }
 
-    /// The key, for providers that want it in a header of their own.
-    pub(crate) const fn key(&self) -> Option<&SecretString> {
-        self.key.as_ref()
+    /// The key in a header of the provider's own.
+    pub(crate) fn with_key(&self, request: RequestBuilder, header: &'static str) -> RequestBuilder {
+        match &self.key {
+            Some(key) => request.header(header, key),
+            None => request,
+        }
+    }
+
+    /// The key as a bearer token.
+    pub(crate) fn with_bearer(&self, request: RequestBuilder) -> RequestBuilder {
+        match self.key.as_ref().and_then(|key| key.to_str().ok()) {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        }
     }
 
     /// Sends JSON and reads JSON, with retries where the provider may answer another time.
@@ -106,6 +119,14 @@ impl Endpoint {
             tokio::time::sleep(pause).await;
         }
     }
+}
+
+fn sealed(key: &SecretString) -> Result<HeaderValue, ModelError> {
+    const WRONG: ModelError = ModelError::Unavailable { why: "the key holds signs that no key has" };
+    let mut value = HeaderValue::from_str(key.expose_secret()).map_err(|_| WRONG)?;
+    value.to_str().map_err(|_| WRONG)?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// What a status means. 529 is Anthropic's word for overloaded.

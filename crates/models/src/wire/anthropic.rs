@@ -1,7 +1,6 @@
 //! Anthropic's Messages API. A structured answer is the input of a tool that the model has to use.
 
 use async_trait::async_trait;
-use kernel::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -67,11 +66,7 @@ impl LanguageModel for Anthropic {
         let message: Message = self
             .endpoint
             .post("messages", &body, |request| {
-                let request = request.header("anthropic-version", VERSION);
-                match self.endpoint.key() {
-                    Some(key) => request.header("x-api-key", key.expose_secret()),
-                    None => request,
-                }
+                self.endpoint.with_key(request.header("anthropic-version", VERSION), "x-api-key")
             })
             .await?;
         let usage = Usage { input: message.usage.input_tokens, output: message.usage.output_tokens };

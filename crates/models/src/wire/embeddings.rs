@@ -1,7 +1,6 @@
 //! Embeddings as OpenAI made them and Voyage AI speaks them too, but for the word that says what a text is for.
 
 use async_trait::async_trait;
-use kernel::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -69,13 +68,8 @@ impl Remote {
             if let (Some(body), Some(extra)) = (body.as_object_mut(), self.extra.as_object()) {
                 body.extend(extra.clone());
             }
-            let listed: Listed = self
-                .endpoint
-                .post("embeddings", &body, |request| match self.endpoint.key() {
-                    Some(key) => request.bearer_auth(key.expose_secret()),
-                    None => request,
-                })
-                .await?;
+            let listed: Listed =
+                self.endpoint.post("embeddings", &body, |request| self.endpoint.with_bearer(request)).await?;
             usage.input += listed.usage.total_tokens;
             vectors.extend(in_order(listed.data, batch.len(), usage)?);
         }

@@ -1,7 +1,6 @@
 //! The chat API that OpenAI made and many servers speak, with an answer after a JSON Schema.
 
 use async_trait::async_trait;
-use kernel::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -67,10 +66,7 @@ impl LanguageModel for OpenAi {
         });
         let completion: Completion = self
             .endpoint
-            .post("chat/completions", &body, |request| match self.endpoint.key() {
-                Some(key) => request.bearer_auth(key.expose_secret()),
-                None => request,
-            })
+            .post("chat/completions", &body, |request| self.endpoint.with_bearer(request))
             .await?;
         let usage =
             Usage { input: completion.usage.prompt_tokens, output: completion.usage.completion_tokens };

@@ -28,6 +28,7 @@ const HOUSE: &[Place] = &[
     },
     Place { name: "models", uses: &["kernel"], never: &["sqlx", "axum", "hyper"] },
     Place { name: "gong-sim", uses: &[], never: &["sqlx", "apalis", "apalis-postgres"] },
+    Place { name: "model-sim", uses: &[], never: &["sqlx", "apalis", "apalis-postgres"] },
     // rooms
     Place { name: "accounts", uses: &["kernel", "vault", "queue", "db"], never: SERVERS },
     Place { name: "connector", uses: &["kernel", "vault", "oauth", "gong", "queue", "db"], never: SERVERS },
@@ -67,7 +68,7 @@ const EVERYTHING: &[&str] = &[
 ];
 
 /// What any crate may use in its tests: a peer to talk to, and a migrated database.
-const FOR_TESTS: &[&str] = &["gong-sim", "db"];
+const FOR_TESTS: &[&str] = &["gong-sim", "model-sim", "db"];
 
 /// Every crate has a place, and depends only on what its place may use.
 pub(super) fn check(tree: &Tree) -> Verdict {
