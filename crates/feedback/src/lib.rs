@@ -4,6 +4,7 @@
 //! Gong, tokens or windows: a door hands over calls and takes what came of them.
 
 mod analyze;
+pub mod basic;
 mod boards;
 mod conversation;
 mod engine;
@@ -19,6 +20,7 @@ mod settings;
 mod store;
 
 pub use analyze::{Analyzer, Detection, House, Scored, Vocabulary};
+pub use basic::BasicAnalyzer;
 pub use boards::{Board, archive_board, boards, create_board, rename_board, set_categories, set_tags, tags};
 pub use conversation::{
     Conversation, Participant, Place, Sentence, Source, Speaker, Speech, Turn, clean,

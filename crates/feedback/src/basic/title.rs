@@ -1,0 +1,495 @@
+//! Words for people out of what was said: a title, a summary, an area. Rules that cut and turn a sentence, and invent nothing. Pure.
+
+use std::collections::HashMap;
+
+use kernel::FeedbackKind;
+
+use super::words::words;
+
+/// Letters of a title.
+const TITLE_MOST: usize = 80;
+/// Letters of a summary.
+const SUMMARY_MOST: usize = 280;
+
+/// Sounds and openings that carry nothing.
+const FILLERS: &[&str] =
+    &["uh", "um", "uhm", "er", "erm", "hmm", "hm", "mhm", "yeah", "well", "okay", "ok", "so", "right"];
+/// Openings of several words that carry nothing; longer ones first.
+const OPENINGS: &[&str] = &[
+    "to be honest",
+    "at the end of the day",
+    "the other thing is",
+    "the thing is",
+    "the problem is",
+    "the only thing is",
+    "one more thing",
+    "one thing",
+    "i have to say",
+    "i have also one point",
+    "you know",
+    "i mean",
+    "i guess",
+    "i think",
+    "i would say",
+    "honestly",
+    "actually",
+    "basically",
+    "also",
+    "and",
+    "but",
+    "because",
+    "yes",
+    "no",
+];
+/// What a wish begins with, and what the order begins with in its place; what stands between is left out. Longer ones first.
+const TURNS: &[(&str, &str)] = &[
+    ("is there any way to", ""),
+    ("is there a way to", ""),
+    ("is there any way that", "Make it possible that"),
+    ("is there a way that", "Make it possible that"),
+    ("is it possible to", ""),
+    ("would it be possible to", ""),
+    ("it would be great to be able to", ""),
+    ("it would be great if", "Make it so that"),
+    ("it would be nice if", "Make it so that"),
+    ("it would be good if", "Make it so that"),
+    ("it would help if", "Make it so that"),
+    ("it'd be great if", "Make it so that"),
+    ("it'd be nice if", "Make it so that"),
+    ("it would be great to", ""),
+    ("it would be nice to", ""),
+    ("we'd like to be able to", ""),
+    ("i'd like to be able to", ""),
+    ("we would like to", "Let people"),
+    ("i would like to", "Let people"),
+    ("we'd like to", "Let people"),
+    ("i'd like to", "Let people"),
+    ("we'd love to", "Let people"),
+    ("i'd love to", "Let people"),
+    ("i wish i could", "Let people"),
+    ("i wish we could", "Let people"),
+    ("i wish there was", "Add"),
+    ("i wish it", "Make sure that it"),
+    ("we need to be able to", ""),
+    ("i need to be able to", ""),
+    ("what i miss is", "Add"),
+    ("what we miss is", "Add"),
+    ("what i'm missing is", "Add"),
+    ("what's missing is", "Add"),
+    ("we're missing", "Add"),
+    ("there's no way to", ""),
+    ("there is no way to", ""),
+    ("there's no", "Add"),
+    ("there is no", "Add"),
+    ("can we get", "Add"),
+    ("could we have", "Add"),
+];
+/// What stands in the middle of a sentence, and what the order begins with then.
+const INSIDE: &[(&str, &str)] = &[
+    (" there's no way to ", ""),
+    (" there is no way to ", ""),
+    (" there's no ", "Add"),
+    (" there is no ", "Add"),
+    (" i can't ", "Make it possible to"),
+    (" we can't ", "Make it possible to"),
+    (" you can't ", "Make it possible to"),
+    (" i cannot ", "Make it possible to"),
+    (" we cannot ", "Make it possible to"),
+    (" you cannot ", "Make it possible to"),
+    (" can not ", "Make it possible to"),
+    (" it should ", "It should"),
+];
+
+/// An order to the builder, of at most 80 letters, that ends with a whole word.
+pub(super) fn title(text: &str, kind: FeedbackKind) -> String {
+    let plain = plain(text);
+    let lower = plain.to_lowercase();
+    // Cutting at the same byte is safe only where lower case did not change lengths.
+    if lower.len() == plain.len() {
+        for (opening, order) in TURNS {
+            if let Some(rest) = after(&plain, &lower, opening) {
+                return shaped(order, rest);
+            }
+        }
+        for (inside, order) in INSIDE {
+            if let Some(at) = lower.find(inside) {
+                let from = at + inside.len();
+                if plain.is_char_boundary(from) && plain[from..].split(' ').count() >= 2 {
+                    return shaped(order, &plain[from..]);
+                }
+            }
+        }
+    }
+    let order = match kind {
+        FeedbackKind::Bug => "Fix:",
+        FeedbackKind::UxComplaint => "Make easier:",
+        FeedbackKind::Limitation => "Lift the limit:",
+        FeedbackKind::FeatureRequest | FeedbackKind::MissingCapability => "Look into:",
+    };
+    shaped(order, telling_part(&plain))
+}
+
+/// One sentence without sounds and openings.
+pub(super) fn summary(text: &str) -> String {
+    let mut plain = capital(&cut(&plain(text), SUMMARY_MOST));
+    if !plain.ends_with(['.', '?', '!', '\u{2026}']) {
+        plain.push('.');
+    }
+    plain
+}
+
+fn after<'a>(plain: &'a str, lower: &str, opening: &str) -> Option<&'a str> {
+    let rest = lower.strip_prefix(opening)?;
+    let rest = plain.get(plain.len() - rest.len()..)?;
+    (rest.starts_with(' ') && rest.split_whitespace().count() >= 2).then_some(rest)
+}
+
+fn shaped(order: &str, rest: &str) -> String {
+    let rest = rest.trim().trim_end_matches(['.', '?', '!', ',', ';', '\u{2026}']);
+    let rest = if order.is_empty() || order.ends_with(':') { capital(rest) } else { rest.to_owned() };
+    // What follows a comma is mostly a reason; it goes first when it is too long.
+    let room = TITLE_MOST - order.len().min(TITLE_MOST) - 1;
+    let rest = match rest.match_indices([',', ';']).map(|(at, _)| at).find(|at| *at >= 24) {
+        Some(at) if rest.len() > room => rest[..at].to_owned(),
+        _ => rest,
+    };
+    let rest = cut(&rest, room);
+    capital(format!("{order} {rest}").trim())
+}
+
+/// The part that says what does not work: from the comma before the first word of denial on, where the sentence is long.
+fn telling_part(plain: &str) -> &str {
+    if plain.len() <= TITLE_MOST - 18 {
+        return plain;
+    }
+    let parts: Vec<&str> = plain.split([',', ';']).map(str::trim).filter(|part| !part.is_empty()).collect();
+    let weight = |part: &&str| {
+        let words = words(part);
+        let says = |set: &[&str]| words.iter().any(|word| set.contains(&word.as_str()));
+        let denies = says(&[
+            "no", "not", "cant", "cannot", "doesnt", "dont", "wont", "isnt", "only", "never", "nothing",
+        ]);
+        let asks = says(&["should", "need", "want", "wish", "could", "would", "missing", "instead", "every"]);
+        (words.len() >= 4, u8::from(denies) * 2 + u8::from(asks), std::cmp::Reverse(0))
+    };
+    let best = parts.iter().enumerate().max_by_key(|(n, part)| (weight(part), std::cmp::Reverse(*n)));
+    best.map_or(plain, |(_, part)| part)
+}
+
+/// Without sounds, stammering and empty openings.
+pub(super) fn plain(text: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    for word in text.split_whitespace() {
+        let bare = word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+        let sound = matches!(bare.as_str(), "uh" | "um" | "uhm" | "er" | "erm" | "hmm" | "hm" | "mhm");
+        let again = kept.last().is_some_and(|last| {
+            last.trim_end_matches(',').eq_ignore_ascii_case(word.trim_end_matches(',')) && bare.len() < 8
+        });
+        match (sound || word == "-", again) {
+            (true, _) => {}
+            (_, true) => {
+                kept.pop();
+                kept.push(word);
+            }
+            _ => kept.push(word),
+        }
+    }
+    let mut rest = kept.join(" ");
+    while let Some(shorter) = without_opening(&rest) {
+        rest = shorter;
+    }
+    rest
+}
+
+fn without_opening(text: &str) -> Option<String> {
+    let lower = text.to_lowercase();
+    if lower.len() != text.len() {
+        return None;
+    }
+    let all = OPENINGS.iter().chain(FILLERS);
+    let opening = all.filter(|opening| lower.starts_with(**opening)).max_by_key(|opening| opening.len())?;
+    let rest = text.get(opening.len()..)?;
+    if !rest.starts_with([' ', ',', '.', ':', ';', '\u{2026}']) {
+        return None;
+    }
+    let rest = rest.trim_start_matches([' ', ',', '.', ':', ';', '\u{2026}']);
+    (rest.split(' ').count() >= 3).then(|| rest.to_owned())
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// At most so many bytes, and whole words; a first word that is longer is cut.
+fn cut(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let short = &text[..text.floor_char_boundary(most)];
+    let ended = text[short.len()..].starts_with(' ');
+    let whole = if ended { short } else { short.rsplit_once(' ').map_or(short, |(whole, _)| whole) };
+    let mut whole = whole.trim_end_matches(|c: char| !c.is_alphanumeric());
+    // A title does not end with a word that asks for another one.
+    while let Some((rest, last)) = whole.rsplit_once(' ') {
+        let hangs = [
+            "the", "a", "an", "to", "of", "in", "on", "for", "and", "or", "that", "with", "it", "so", "we",
+            "i",
+        ];
+        if !hangs.contains(&last.to_lowercase().as_str()) {
+            break;
+        }
+        whole = rest.trim_end_matches(|c: char| !c.is_alphanumeric());
+    }
+    whole.to_owned()
+}
+
+/// The word that says what it is about: often said in the call, and no everyday word.
+pub(super) fn area(wish: &str, around: &str) -> String {
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for word in words(around) {
+        *counts.entry(stem(&word)).or_default() += 1;
+    }
+    let mut best: Option<(usize, String)> = None;
+    for word in words(wish) {
+        if word.len() < 4 || EVERYDAY.contains(&word.as_str()) || word.chars().all(char::is_numeric) {
+            continue;
+        }
+        let weight = counts.get(&stem(&word)).copied().unwrap_or_default().min(6) * 2
+            + usize::from(word.len() > 6)
+            + 3 * usize::from(THINGS.contains(&stem(&word).as_str()));
+        if best.as_ref().is_none_or(|(most, _)| weight > *most) {
+            best = Some((weight, word));
+        }
+    }
+    best.map_or_else(|| "general".to_owned(), |(_, word)| word)
+}
+
+/// One form for one and many.
+fn stem(word: &str) -> String {
+    word.strip_suffix('s').filter(|short| short.len() > 3).unwrap_or(word).to_owned()
+}
+
+/// Things that products are made of.
+const THINGS: &[&str] = &[
+    "report",
+    "dashboard",
+    "export",
+    "import",
+    "search",
+    "filter",
+    "calendar",
+    "notification",
+    "alert",
+    "email",
+    "template",
+    "login",
+    "permission",
+    "role",
+    "user",
+    "invoice",
+    "schedule",
+    "mobile",
+    "offline",
+    "integration",
+    "field",
+    "form",
+    "table",
+    "chart",
+    "map",
+    "label",
+    "tag",
+    "file",
+    "upload",
+    "download",
+    "attachment",
+    "approval",
+    "workflow",
+    "rule",
+    "language",
+    "currency",
+    "timezone",
+    "print",
+    "scanner",
+    "history",
+];
+
+/// Words of everyday talk, which name no part of a product.
+const EVERYDAY: &[&str] = &[
+    "about",
+    "actually",
+    "after",
+    "again",
+    "all",
+    "almost",
+    "already",
+    "also",
+    "always",
+    "another",
+    "anybody",
+    "anything",
+    "around",
+    "back",
+    "because",
+    "been",
+    "before",
+    "being",
+    "best",
+    "better",
+    "both",
+    "call",
+    "came",
+    "cannot",
+    "cant",
+    "come",
+    "could",
+    "customer",
+    "customers",
+    "didnt",
+    "different",
+    "does",
+    "doesnt",
+    "doing",
+    "done",
+    "dont",
+    "down",
+    "each",
+    "even",
+    "every",
+    "everybody",
+    "everything",
+    "exactly",
+    "fine",
+    "first",
+    "from",
+    "gets",
+    "getting",
+    "give",
+    "goes",
+    "going",
+    "good",
+    "great",
+    "hand",
+    "have",
+    "having",
+    "here",
+    "hour",
+    "hours",
+    "into",
+    "isnt",
+    "just",
+    "keep",
+    "kind",
+    "know",
+    "last",
+    "like",
+    "little",
+    "look",
+    "looks",
+    "made",
+    "make",
+    "many",
+    "maybe",
+    "mean",
+    "minute",
+    "minutes",
+    "month",
+    "more",
+    "morning",
+    "most",
+    "much",
+    "must",
+    "need",
+    "needs",
+    "never",
+    "next",
+    "nobody",
+    "nothing",
+    "only",
+    "open",
+    "other",
+    "over",
+    "people",
+    "place",
+    "problem",
+    "really",
+    "right",
+    "same",
+    "says",
+    "should",
+    "since",
+    "some",
+    "somebody",
+    "something",
+    "still",
+    "such",
+    "sure",
+    "take",
+    "than",
+    "that",
+    "their",
+    "them",
+    "then",
+    "there",
+    "these",
+    "they",
+    "thing",
+    "things",
+    "think",
+    "this",
+    "those",
+    "time",
+    "times",
+    "today",
+    "together",
+    "tell",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_becomes_an_order() {
+        let kind = FeedbackKind::MissingCapability;
+        for (said, wanted) in [
+            ("Is there a way to print the week for the front desk?", "Print the week for the front desk"),
+            ("Um, and what I miss is a way to, to merge two jobs.", "Add a way to merge two jobs"),
+            ("Honestly, we'd like to see the history of a ticket.", "Let people see the history of a ticket"),
+            (
+                "They are stuck and there's no button for them to say they run late.",
+                "Add button for them to say they run late",
+            ),
+            ("Today we can't export the list.", "Make it possible to export the list"),
+        ] {
+            assert_eq!(title(said, kind), wanted);
+        }
+        assert_eq!(title("The clock jumps back.", FeedbackKind::Bug), "Fix: The clock jumps back");
+    }
+
+    #[test]
+    fn a_title_is_short_and_ends_with_a_whole_word() {
+        let long = "The overview of all the warehouses that we have in the northern region loses its order whenever anybody adds a pallet";
+        for kind in FeedbackKind::ALL {
+            let title = title(long, *kind);
+            assert!(title.len() <= TITLE_MOST, "{title}");
+            let last = title.rsplit(' ').next().unwrap();
+            assert!(long.split(' ').any(|word| word == last), "{title}");
+        }
+        let title = title(&"ü".repeat(300), FeedbackKind::Bug);
+        assert!(title.len() <= TITLE_MOST && title.starts_with("Fix: Ü"));
+    }
+
+    #[test]
+    fn summaries_keep_the_words_without_the_sounds() {
+        assert_eq!(summary("Uh, yeah, we we print it, um, twice"), "We print it, twice.");
+        assert_eq!(summary("So."), "So.");
+    }
+
+    #[test]
+    fn the_area_is_a_word_of_the_matter() {
+        let around = "the export is nice but the export of reports never holds the header";
+        assert_eq!(area("Every time the export loses something", around), "export");
+        assert_eq!(area("it is so", ""), "general");
+    }
+}
