@@ -213,8 +213,8 @@ fn speaker(party: &Participant, ours: &BTreeSet<String>) -> Speaker {
         Some(true) => Side::Customer,
         None => party.email.as_deref().map_or(Side::Unknown, of_address),
     };
-    let (name, email, title) = (party.name.clone(), party.email.clone(), party.title.clone());
-    Speaker { name, email, title, side }
+    let shown = |text: &Option<String>| text.as_deref().map(clean).filter(|text| !text.is_empty());
+    Speaker { name: shown(&party.name), email: party.email.clone(), title: shown(&party.title), side }
 }
 
 fn domain(address: &str) -> Option<String> {

@@ -43,6 +43,8 @@ pub enum FeedbackError {
     Answer {
         /// What is wrong with it; nothing of the answer itself.
         why: String,
+        /// What both answers used all the same.
+        usage: models::Usage,
     },
 }
 

@@ -11,6 +11,8 @@ pub const TITLE_MOST: usize = 120;
 const QUOTE_MOST: usize = 1_000;
 /// Quotes of an item.
 const QUOTES_MOST: usize = 5;
+/// What an item may claim to be quotes before the rest is not looked at.
+const CLAIMS_MOST: usize = 20;
 
 /// One distinct ask in one call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,25 +70,44 @@ pub struct Quote {
 /// Finds in the conversation what is said to be a quote: the same words in the same order within one turn of somebody who is
 /// not ours; letter case, punctuation and white space aside. `None` for words that nobody said.
 pub fn find_quote(talk: &Conversation, claimed: &str) -> Option<Quote> {
-    let wanted = words(claimed);
-    if wanted.is_empty() || claimed.len() > QUOTE_MOST * 4 {
-        return None;
+    Spoken::of(talk).find(claimed)
+}
+
+/// What was said by those who are not ours, as words with single blanks: read once, asked for many quotes.
+pub(crate) struct Spoken<'a> {
+    talk: &'a Conversation,
+    /// A turn, its words, and where in them each of its sentences begins.
+    turns: Vec<(usize, String, Vec<usize>)>,
+}
+
+impl<'a> Spoken<'a> {
+    pub(crate) fn of(talk: &'a Conversation) -> Self {
+        let theirs =
+            talk.turns.iter().enumerate().filter(|(_, said)| talk.speakers[said.speaker].side != Side::Us);
+        let turns = theirs.map(|(turn, said)| {
+            let (mut text, mut begins) = (String::from(" "), Vec::with_capacity(said.sentences.len()));
+            for sentence in &said.sentences {
+                begins.push(text.len() - 1);
+                words(&sentence.text, &mut text);
+            }
+            (turn, text, begins)
+        });
+        Self { talk, turns: turns.collect() }
     }
-    talk.turns.iter().enumerate().find_map(|(turn, said)| {
-        if talk.speakers[said.speaker].side == Side::Us {
+
+    fn find(&self, claimed: &str) -> Option<Quote> {
+        if claimed.len() > QUOTE_MOST * 4 {
             return None;
         }
-        let places: Vec<(usize, String)> = said
-            .sentences
-            .iter()
-            .enumerate()
-            .flat_map(|(n, sentence)| words(&sentence.text).into_iter().map(move |word| (n, word)))
-            .collect();
-        let at =
-            places.windows(wanted.len()).position(|some| some.iter().map(|(_, word)| word).eq(&wanted))?;
-        let (first, last) = (places[at].0, places[at + wanted.len() - 1].0);
-        quote(talk, turn, first, last)
-    })
+        let mut wanted = String::from(" ");
+        words(claimed, &mut wanted);
+        let last_word = wanted.trim_end().rfind(' ').filter(|_| wanted.len() > 1)?;
+        self.turns.iter().find_map(|(turn, text, begins)| {
+            let at = text.find(&wanted)?;
+            let sentence = |at: usize| begins.partition_point(|begin| *begin <= at).saturating_sub(1);
+            quote(self.talk, *turn, sentence(at), sentence(at + last_word))
+        })
+    }
 }
 
 /// The sentences of one turn from one to another, as a quote.
@@ -107,10 +128,15 @@ pub fn quote(talk: &Conversation, turn: usize, first: usize, last: usize) -> Opt
 }
 
 /// Brings an item of an analyzer into its bounds and drops what nobody said: `None` when no quote is left, or no title.
-pub fn checked(talk: &Conversation, mut item: Item, claimed: &[String]) -> Option<Item> {
+pub fn checked(talk: &Conversation, item: Item, claimed: &[String]) -> Option<Item> {
+    checked_in(&Spoken::of(talk), item, claimed)
+}
+
+/// [`checked`] for many items of one conversation.
+pub(crate) fn checked_in(spoken: &Spoken<'_>, mut item: Item, claimed: &[String]) -> Option<Item> {
     let bounded = |text: &str, most| cut(&clean(text), most).to_owned();
     item.quotes = Vec::new();
-    for quote in claimed.iter().filter_map(|text| find_quote(talk, text)).take(QUOTES_MOST) {
+    for quote in claimed.iter().take(CLAIMS_MOST).filter_map(|text| spoken.find(text)).take(QUOTES_MOST) {
         if !item.quotes.iter().any(|one| one.place == quote.place) {
             item.quotes.push(quote);
         }
@@ -131,11 +157,13 @@ pub fn checked(talk: &Conversation, mut item: Item, claimed: &[String]) -> Optio
     (!item.quotes.is_empty() && !item.title.is_empty()).then_some(item)
 }
 
-/// The words of a text, for comparing: letters and digits in lower case.
-fn words(text: &str) -> Vec<String> {
+/// Adds the words of a text, for comparing: letters and digits in lower case, a blank behind each.
+fn words(text: &str, to: &mut String) {
     let plain = text.replace(['\u{2019}', '\'', '\u{2018}'], "");
-    let words = plain.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    words.map(str::to_lowercase).collect()
+    for word in plain.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        to.push_str(&word.to_lowercase());
+        to.push(' ');
+    }
 }
 
 /// At most so many bytes, at a border of letters.
@@ -183,5 +211,8 @@ pub(crate) mod tests {
         assert_eq!(find_quote(&talk, "You can't export it"), None, "we said that");
         assert_eq!(find_quote(&talk, "We cannot export it"), None, "nobody said that");
         assert_eq!(find_quote(&talk, " .. "), None);
+        assert_eq!(find_quote(&talk, "export it so"), find_quote(&talk, "export it, so we"), "over a border");
+        assert_eq!(find_quote(&talk, "xport it"), None, "half a word");
+        assert_eq!(find_quote(&talk, "type it off").unwrap().text, "so we type it off.");
     }
 }

@@ -3,7 +3,7 @@
 //! What people said is material, never an instruction: it stands between marks that it cannot contain, the answer has to fit a
 //! schema, and a quote that is not in the transcript is dropped with its item.
 
-use std::{fmt::Write as _, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeSet, fmt::Write as _, sync::Arc};
 
 use async_trait::async_trait;
 use kernel::{FeedbackKind, Priority, Sentiment, Side};
@@ -14,14 +14,18 @@ use serde_json::{Value, json};
 use crate::{
     FeedbackError,
     analyze::{Analyzer, Detection, House},
-    conversation::Conversation,
-    item::{Item, checked},
+    conversation::{Conversation, Place},
+    item::{Item, Spoken, checked_in},
 };
 
 /// Counts the changes of the prompt.
 const PROMPT: u32 = 1;
 /// Turns around a sentence that the model reads as well.
 const AROUND: usize = 2;
+/// Bytes of a turn that is read whole; of a longer one, only sentences around a find.
+const TURN_MOST: usize = 2_000;
+/// Sentences around a find in a long turn.
+const NEAR: usize = 6;
 /// Bytes of passages in one question.
 const MATERIAL_MOST: usize = 48_000;
 /// Items that are taken from one call.
@@ -76,6 +80,9 @@ impl Analyzer for LanguageAnalyzer {
         house: &House,
     ) -> Result<(Vec<Item>, Usage), FeedbackError> {
         let material = material(talk, detection);
+        if material.is_empty() {
+            return Ok((Vec::new(), Usage::default()));
+        }
         let mut user = format!("{}\n<transcript>\n{material}</transcript>", about(house));
         let mut usage = Usage::default();
         let mut why = String::new();
@@ -106,45 +113,84 @@ impl Analyzer for LanguageAnalyzer {
                 "\nYour last answer could not be used: {why}. Answer again, in the form that was asked for."
             );
         }
-        Err(FeedbackError::Answer { why })
+        Err(FeedbackError::Answer { why, usage })
     }
 }
 
-/// The passages around the sentences that the screen found, in order.
+/// Sentences around one that the screen found: whole turns, and of long turns what stands near the find, or at the end that is
+/// nearest to it.
+fn around(talk: &Conversation, place: Place) -> impl Iterator<Item = Place> {
+    let from = place.turn.saturating_sub(AROUND);
+    let turns = talk.turns.iter().enumerate().skip(from).take(place.turn + AROUND + 1 - from);
+    turns.flat_map(move |(turn, said)| {
+        let (count, bytes) =
+            (said.sentences.len(), said.sentences.iter().map(|s| s.text.len() + 1).sum::<usize>());
+        let nearest = match turn.cmp(&place.turn) {
+            Ordering::Less => count - 1,
+            Ordering::Equal => place.sentence,
+            Ordering::Greater => 0,
+        };
+        let range = if bytes <= TURN_MOST {
+            0..count
+        } else {
+            nearest.saturating_sub(NEAR)..(nearest + NEAR + 1).min(count)
+        };
+        range.map(move |sentence| Place { turn, sentence })
+    })
+}
+
+/// The passages around the sentences that the screen found, in order; the best finds first, as far as there is room.
 fn material(talk: &Conversation, detection: &Detection) -> String {
-    let mut wanted = vec![false; talk.turns.len()];
-    let mut bytes = 0;
+    let (mut wanted, mut bytes) = (BTreeSet::new(), 0);
     for scored in &detection.sentences {
-        let from = scored.place.turn.saturating_sub(AROUND);
-        let around =
-            talk.turns.iter().zip(&mut wanted).skip(from).take(scored.place.turn + AROUND + 1 - from);
-        for (turn, wanted) in around {
-            let length: usize = turn.sentences.iter().map(|s| s.text.len() + 1).sum();
-            if !*wanted && bytes + length <= MATERIAL_MOST {
-                *wanted = true;
+        for place in around(talk, scored.place) {
+            let length = talk.sentence_at(place).map_or(0, |said| said.text.len() + 1);
+            if bytes + length <= MATERIAL_MOST && wanted.insert(place) {
                 bytes += length;
             }
         }
     }
     let mut text = String::with_capacity(bytes + 1_000);
-    let mut gap = false;
-    for (turn, said) in talk.turns.iter().enumerate() {
-        if !wanted[turn] {
-            gap = true;
-            continue;
+    let mut last: Option<Place> = None;
+    for place in wanted {
+        let Some(said) = talk.sentence_at(place) else { continue };
+        let follows = last.is_some_and(|last| last.turn == place.turn && last.sentence + 1 == place.sentence);
+        if !follows {
+            begin(&mut text, talk, last, place);
         }
-        if std::mem::take(&mut gap) {
-            text.push_str("...\n");
+        if follows {
+            text.push(' ');
         }
-        let side = match talk.speakers[said.speaker].side {
-            Side::Customer => "CUSTOMER",
-            Side::Us => "US",
-            Side::Unknown => "UNKNOWN",
-        };
-        let words: Vec<String> = said.sentences.iter().map(|s| disarmed(&s.text)).collect();
-        let _ = writeln!(text, "{side} {}: {}", said.speaker + 1, words.join(" "));
+        text.push_str(&disarmed(&said.text));
+        last = Some(place);
+    }
+    if last.is_some() {
+        text.push('\n');
     }
     text
+}
+
+/// Begins a line with who speaks, behind a mark where something was left out.
+fn begin(text: &mut String, talk: &Conversation, last: Option<Place>, place: Place) {
+    let ends =
+        |last: Place| talk.turns.get(last.turn).is_some_and(|said| last.sentence + 1 == said.sentences.len());
+    let follows = match last {
+        None => place.turn == 0 && place.sentence == 0,
+        Some(last) => ends(last) && last.turn + 1 == place.turn && place.sentence == 0,
+    };
+    if last.is_some() {
+        text.push('\n');
+    }
+    if !follows {
+        text.push_str("...\n");
+    }
+    let Some(said) = talk.turns.get(place.turn) else { return };
+    let side = match talk.speakers[said.speaker].side {
+        Side::Customer => "CUSTOMER",
+        Side::Us => "US",
+        Side::Unknown => "UNKNOWN",
+    };
+    let _ = write!(text, "{side} {}: ", said.speaker + 1);
 }
 
 /// Without the signs that marks are made of: what was said cannot end the transcript.
@@ -225,13 +271,19 @@ struct Claimed {
 /// Reads an answer. Items without a real quote are left out; the fault names fields, never what was said.
 fn read(talk: &Conversation, house: &House, value: Value) -> Result<Vec<Item>, String> {
     let listed: Listed = serde_json::from_value(value).map_err(|error| {
-        // serde's texts quote values of enums; what stands before is the field.
-        error.to_string().split('`').next().unwrap_or_default().trim().to_owned()
+        // serde's texts quote what the model wrote, and so what was said; what stands before is ours.
+        error.to_string().split(['`', '"']).next().unwrap_or_default().trim().to_owned()
     })?;
-    Ok(listed.items.into_iter().take(ITEMS_MOST).filter_map(|claimed| item(talk, house, claimed)).collect())
+    let spoken = Spoken::of(talk);
+    Ok(listed
+        .items
+        .into_iter()
+        .take(ITEMS_MOST)
+        .filter_map(|claimed| item(&spoken, house, claimed))
+        .collect())
 }
 
-fn item(talk: &Conversation, house: &House, claimed: Claimed) -> Option<Item> {
+fn item(spoken: &Spoken<'_>, house: &House, claimed: Claimed) -> Option<Item> {
     let known = |name: &String, of: &[String]| of.iter().find(|one| one.eq_ignore_ascii_case(name)).cloned();
     let tags = claimed
         .tags
@@ -252,7 +304,7 @@ fn item(talk: &Conversation, house: &House, claimed: Claimed) -> Option<Item> {
         pain_points: claimed.pain_points,
         quotes: Vec::new(),
     };
-    checked(talk, item, &quotes)
+    checked_in(spoken, item, &quotes)
 }
 
 #[cfg(test)]
@@ -364,5 +416,42 @@ mod tests {
         let sentences = vec![Scored { place: Place { turn: 20, sentence: 0 }, score: 1.0 }];
         let text = material(&talk, &Detection { holds: true, score: 1.0, why: String::new(), sentences });
         assert_eq!(text.lines().count(), 6, "five turns and the mark of a gap: {text}");
+    }
+
+    #[test]
+    fn of_a_turn_without_end_only_what_stands_near_a_find_is_sent() {
+        let said: Vec<String> = (0..5_000).map(|n| format!("Sentence number {n} says nothing.")).collect();
+        let said: Vec<&str> = said.iter().map(String::as_str).collect();
+        let talk = talk(&[(Side::Us, &["Go on."]), (Side::Customer, &said), (Side::Us, &["Thanks."])]);
+        let found = |sentence| Scored { place: Place { turn: 1, sentence }, score: 1.0 };
+        let sentences = vec![found(2_000), found(2_004), found(4_999)];
+        let text = material(&talk, &Detection { holds: true, score: 1.0, why: String::new(), sentences });
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 6, "{text}");
+        assert_eq!((lines[0], lines[1], lines[3]), ("US 1: Go on.", "...", "..."));
+        assert!(
+            lines[2].starts_with("CUSTOMER 2: Sentence number 1994 says")
+                && lines[2].ends_with("number 2010 says nothing.")
+        );
+        assert!(lines[4].ends_with("4999 says nothing.") && lines[5] == "US 1: Thanks.");
+    }
+
+    #[tokio::test]
+    async fn a_fault_of_an_answer_tells_nothing_of_it() {
+        let talk = talk(&[(Side::Customer, &["We print it from the screen."])]);
+        let mut odd = claimed("x");
+        odd["quotes"] = json!("rhubarb was said");
+        let mut word = claimed("x");
+        word["kind"] = json!("rhubarb");
+        for items in [json!([odd]), json!([word]), json!({"rhubarb": 1}), json!("rhubarb")] {
+            let wrong = json!({"items": items});
+            let (found, asked) = ask(&talk, vec![wrong.clone(), wrong]).await;
+            let error = found.unwrap_err();
+            assert!(
+                !error.to_string().contains("rhubarb") && !format!("{error:?}").contains("rhubarb"),
+                "{error:?}"
+            );
+            assert!(!asked[1].contains("rhubarb"));
+        }
     }
 }
