@@ -11,6 +11,12 @@ pub enum Permission {
     ViewCalls,
     /// See how the Gong connection stands.
     ViewConnection,
+    /// See boards, posts and their evidence.
+    ViewFeedback,
+    /// Change, review, merge and split posts.
+    EditFeedback,
+    /// Manage boards and tags, set how feedback is made, have calls looked at again.
+    ManageFeedback,
     /// Ask for a poll at once.
     PollNow,
     /// Connect, set up, pause, resume, backfill and disconnect; see, retry and discard dead letters.
@@ -53,9 +59,16 @@ const fn row(permission: Permission, words: &'static str, from: Role) -> Row {
 }
 
 /// The whole matrix.
-pub const MATRIX: [Row; 14] = [
+pub const MATRIX: [Row; 17] = [
     row(Permission::ViewCalls, "See calls, parties and transcripts", Role::Viewer),
     row(Permission::ViewConnection, "See how the Gong connection stands", Role::Viewer),
+    row(Permission::ViewFeedback, "See boards, posts and their evidence", Role::Viewer),
+    row(Permission::EditFeedback, "Change, review, merge and split posts", Role::Member),
+    row(
+        Permission::ManageFeedback,
+        "Manage boards and tags, set how feedback is made, have calls looked at again",
+        Role::Admin,
+    ),
     row(Permission::PollNow, "Look for new calls now", Role::Member),
     row(
         Permission::ManageConnection,
@@ -147,7 +160,7 @@ mod tests {
     #[test]
     fn a_viewer_only_looks_and_an_admin_cannot_make_owners() {
         let of = |role| MATRIX.iter().filter(|row| row.permission.allowed(role)).count();
-        assert_eq!(Role::ALL.map(of), [2, 3, 10, 14]);
+        assert_eq!(Role::ALL.map(of), [3, 5, 13, 17]);
         assert!(!Permission::ManageOwners.allowed(Role::Admin));
     }
 
