@@ -33,7 +33,7 @@ pub use language::LanguageAnalyzer;
 pub use ledger::{
     Ledger, ModelUse, Stage, Trace, explain, ledger, next_due, take_changes, trace, usage, want, want_all,
 };
-pub use near::{Thresholds, Verdict, decide};
+pub use near::{Copy as VectorCopy, Thresholds, Verdict, decide};
 pub use post::{Evidence, Post, PostCursor, PostQuery, PostSort};
 pub use posts::{
     PostChange, PostPage, change_post, evidence, evidence_of_call, merge, post, post_counts, posts, review,

@@ -50,7 +50,7 @@ pub fn decide(near: &[(PostId, f32)], thresholds: Thresholds, parted: &[PostId])
 
 /// The vectors of one organization's posts, of one model.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Copy {
+pub struct Copy {
     pub(crate) model: String,
     /// The newest change that is in here.
     pub(crate) changed: i64,
@@ -64,12 +64,12 @@ pub(crate) struct Copy {
 
 impl Copy {
     /// An empty copy for vectors of a model.
-    pub(crate) fn of(model: &ModelId, gone: i64) -> Self {
+    pub fn of(model: &ModelId, gone: i64) -> Self {
         Self { model: model.as_str().to_owned(), gone, ..Self::default() }
     }
 
     /// Puts a vector in, in place of the post's last one; those of another width are left out.
-    pub(crate) fn put(&mut self, post: PostId, vector: &[f32]) {
+    pub fn put(&mut self, post: PostId, vector: &[f32]) {
         if self.width == 0 {
             self.width = vector.len();
         }
@@ -86,7 +86,7 @@ impl Copy {
     }
 
     /// The posts that a vector is most like, the likest first.
-    pub(crate) fn nearest(&self, vector: &[f32], most: usize) -> Vec<(PostId, f32)> {
+    pub fn nearest(&self, vector: &[f32], most: usize) -> Vec<(PostId, f32)> {
         if self.width == 0 || vector.len() != self.width {
             return Vec::new();
         }

@@ -15,6 +15,7 @@ mod lab;
 mod model;
 mod postgres;
 mod prove;
+mod quality;
 mod run;
 mod secret;
 mod stop;
@@ -55,6 +56,10 @@ cargo xtask <command>
            --programs FOLDER       take the programs of this folder
            --earlier FOLDER        a program from before the newest migration (target/earlier), for OPS-11
   model  fetches the embedding model that runs in our processes (91 MB) and checks it; target/model/all-MiniLM-L6-v2
+  train  makes the weights of the basic analyzer out of the labelled calls that are for training
+  eval   measures how good feedback is found, compared and joined, and writes docs/QUALITY.md
+           --data FOLDER           other people's data sets; what is not there is said to be absent
+           --only NAME ...         of own none reviews pairs clusters speed tokens; writes nothing
   tidy   the rules of the house that no compiler checks
   sbom   writes what our programs are made of, with versions, licences and hashes (CycloneDX 1.5)
            --output FILE           (target/soundpost.cdx.json)
@@ -96,6 +101,8 @@ fn dispatch(command: &str, arguments: Arguments) -> Result<bool, Fault> {
         "bench" => bench::command(arguments),
         "prove" => prove::command(arguments),
         "model" => model::command(arguments),
+        "train" => quality::train(arguments),
+        "eval" => quality::eval(arguments),
         "tidy" => tidy::command(arguments),
         "sbom" => supply::command(arguments),
         "postgres" => postgres::command(arguments),

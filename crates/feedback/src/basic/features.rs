@@ -20,8 +20,8 @@ pub const SCREEN: u32 = 3 * TABLE + (NUMBERS + CLASSES) as u32;
 /// Features that the decision sees: those of the screen, what the sentence means, what the answer to it means.
 #[expect(clippy::cast_possible_truncation, reason = "384 fits")]
 pub const DECISION: u32 = SCREEN + 2 * MEANING as u32;
-/// Features that say what sort of wish it is: what it means, and the classes of its words.
-pub const SORT: usize = MEANING + CLASSES;
+/// Features that say what sort of wish it is: the classes of its words. What it means told no more (docs/QUALITY.md).
+pub const SORT: usize = CLASSES;
 
 /// Features that are not zero.
 pub type Sparse = Vec<(u32, f32)>;
@@ -72,9 +72,8 @@ pub fn decision(line: &Line, meaning: &[f32], reply: Option<&[f32]>) -> Sparse {
 }
 
 /// What says which sort of wish it is.
-pub fn sort(meaning: &[f32], text: &str) -> Vec<f32> {
-    let classes = cues(text, &words(text)).map(|count| count * 0.3);
-    meaning.iter().copied().chain(std::iter::repeat(0.0)).take(MEANING).chain(classes).collect()
+pub fn sort(text: &str) -> [f32; SORT] {
+    cues(text, &words(text)).map(|count| count * 0.3)
 }
 
 /// A turn as its neighbours see it.

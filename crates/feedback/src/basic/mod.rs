@@ -140,7 +140,7 @@ impl BasicAnalyzer {
         let Some(best) = wish.iter().max_by(|a, b| a.score.total_cmp(&b.score)) else { return Ok(None) };
         let text = |place: Place| talk.sentence_at(place).map_or("", |sentence| sentence.text.as_str());
         let said: Vec<&str> = wish.iter().map(|one| text(one.place)).collect();
-        let sorts = self.sorts(&best.meaning, &said.join(" "));
+        let sorts = self.sorts(&said.join(" "));
         let kind = FeedbackKind::ALL.get(sorts[0]).copied().unwrap_or(FeedbackKind::FeatureRequest);
         let summary = title::summary(text(best.place));
         let mut item = Item {
@@ -166,8 +166,8 @@ impl BasicAnalyzer {
     }
 
     /// The likeliest kind, sentiment and priority, as places in their enums.
-    fn sorts(&self, meaning: &[f32], said: &str) -> [usize; 3] {
-        let features = sort(meaning, said);
+    fn sorts(&self, said: &str) -> [usize; 3] {
+        let features = sort(said);
         self.weights.sorts.each_ref().map(|of| {
             let sums = of.iter().map(|linear| linear.of_all(&features)).enumerate();
             sums.max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(place, _)| place)

@@ -66,6 +66,20 @@ impl MiniLm {
     pub fn embed_here(&self, texts: &[String]) -> Result<Vec<Embedding>, ModelError> {
         self.inner.embed(texts).map_err(|error| ModelError::Local { why: error.to_string() })
     }
+
+    /// How many tokens a text of any length has.
+    ///
+    /// # Errors
+    /// [`ModelError::Local`] when the tokenizer cannot digest the text.
+    pub fn tokens(&self, text: &str) -> Result<u64, ModelError> {
+        // Pieces, because the tokenizer is set to read no further than the model does.
+        let words: Vec<&str> = text.split_whitespace().collect();
+        words.chunks(64).try_fold(0, |sum, some| {
+            let encoded = self.inner.tokenizer.encode_fast(some.join(" "), false);
+            let count = encoded.map_err(|error| ModelError::Local { why: error.to_string() })?.len();
+            Ok(sum + u64::try_from(count).unwrap_or(u64::MAX))
+        })
+    }
 }
 
 #[async_trait]
