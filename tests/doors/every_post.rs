@@ -6,7 +6,7 @@ use stories::{Browser, Org, PASSWORD, World};
 
 use crate::{
     once::post,
-    support::{dead_letter, description, operations, person, still_world},
+    support::{asked, dead_letter, description, operations, person, still_world},
 };
 
 /// What a process leaves behind that dies after its change and before its answer.
@@ -27,12 +27,13 @@ async fn api_05_every_post_of_the_api_is_done_once() {
     vanished(&world, &acme).await;
     let (key, secret) = world.sim.access_key(acme.company).unwrap();
     let access = (key, secret, world.sim.api_base(acme.company).to_string());
+    let target = asked(&world, &acme, "takes all in", "published", &["target.example"]).await.post;
     let mut tried = 0;
     for operation in operations(&description(&world).await) {
         if operation.method != Method::POST || operation.id == "logIn" {
             continue;
         }
-        let path = operation.address(&dead_letter(&world, &acme).await);
+        let path = operation.address(&thing(&world, &acme, &operation.id).await);
         let key = format!("\"every {}\"", operation.id).replace(' ', "-");
         let ask = || {
             let headers: Vec<(String, String)> = operation
@@ -43,7 +44,7 @@ async fn api_05_every_post_of_the_api_is_done_once() {
                 .chain([("idempotency-key".to_owned(), key.clone())])
                 .collect();
             let (browser, method, path) = (acme.browser.clone(), operation.method.clone(), path.clone());
-            let body = body(&operation.id, operation.body(), &access);
+            let body = body(&operation.id, operation.body(), (&access, &target));
             async move {
                 let headers: Vec<(&str, &str)> =
                     headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
@@ -76,8 +77,31 @@ async fn vanished(world: &World, acme: &Org) {
     .unwrap();
 }
 
+/// What an operation is granted for.
+async fn thing(world: &World, acme: &Org, id: &str) -> String {
+    match id {
+        "reviewPost" => asked(world, acme, "wait", "review", &["a.example"]).await.post,
+        "mergePost" => asked(world, acme, "end", "published", &["a.example"]).await.post,
+        "splitEvidence" => {
+            asked(world, acme, "part", "published", &["a.example", "b.example"]).await.evidence[0].clone()
+        }
+        "retryCallFeedback" => {
+            let call = asked(world, acme, "fail", "published", &["a.example"]).await.calls[0].clone();
+            let given_up = "update feedback_calls set state = 'failed' where call_id = $1::uuid";
+            let id = call.trim_start_matches("call_").to_owned();
+            sqlx::query(given_up).bind(id).execute(world.db.pool()).await.unwrap();
+            call
+        }
+        _ => dead_letter(world, acme).await,
+    }
+}
+
 /// Bodies that do not change from try to try, and are granted.
-fn body(id: &str, usual: Option<Value>, access: &(String, String, String)) -> Option<Value> {
+fn body(
+    id: &str,
+    usual: Option<Value>,
+    (access, target): (&(String, String, String), &String),
+) -> Option<Value> {
     let (key, secret, base) = access;
     Some(match id {
         "addMember" => json!({ "email": "once@new.example", "role": "viewer" }),
@@ -87,6 +111,8 @@ fn body(id: &str, usual: Option<Value>, access: &(String, String, String)) -> Op
         "connectGongWithKey" => {
             json!({ "access_key": key, "access_key_secret": secret, "api_base_url": base })
         }
+        "createBoard" => json!({ "name": "Made once" }),
+        "mergePost" => json!({ "into": target }),
         _ => return usual,
     })
 }

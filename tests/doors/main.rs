@@ -14,7 +14,9 @@ mod killed;
 mod letters;
 mod limits;
 mod once;
+mod posts;
 mod private;
+mod review;
 mod served;
 #[path = "../tenancy/support.rs"]
 #[expect(dead_code, reason = "what the stories of organizations ask with; not all of it is needed here")]

@@ -17,7 +17,7 @@ use kernel::{
     Ambient, AnalyzerKind, CallId, PostId, PostState, Scope, SecretString, SharedAmbient, SystemAmbient,
 };
 use model_sim::{Config, Sim};
-use models::{Anthropic, Endpoint, LanguageModel, OpenAi, OpenAiEmbeddings, Price};
+use models::{Anthropic, Endpoint, LanguageModel, OpenAi, OpenAiEmbeddings, Price, Qdrant};
 use stories::{Plain, ShiftedClock, fresh_database};
 use time::OffsetDateTime;
 
@@ -59,6 +59,8 @@ pub(crate) struct Lab {
     pub(crate) clock: Arc<ShiftedClock>,
     pub(crate) db: Db,
     pub(crate) wire: Wire,
+    /// Vectors are in a double of Qdrant.
+    pub(crate) has_index: bool,
     sources: Mutex<HashMap<CallId, Source>>,
 }
 
@@ -68,12 +70,23 @@ impl Lab {
         sim.adjust(|switches| switches.key = Some(KEY.into()));
         let database = fresh_database().await;
         let db = Db::connect(&database.url, 12).await.unwrap();
-        Self { sim, clock: Arc::new(ShiftedClock::default()), db, wire, sources: Mutex::default() }
+        Self {
+            sim,
+            clock: Arc::new(ShiftedClock::default()),
+            db,
+            wire,
+            has_index: false,
+            sources: Mutex::default(),
+        }
     }
 
     fn endpoint(&self) -> Endpoint {
+        self.endpoint_at(&self.sim.base())
+    }
+
+    fn endpoint_at(&self, base: &str) -> Endpoint {
         let key = Some(SecretString::from(KEY.to_owned()));
-        Endpoint::new(self.sim.base().parse().unwrap(), key, "lab", Arc::new(Steady)).unwrap()
+        Endpoint::new(base.parse().unwrap(), key, "lab", Arc::new(Steady)).unwrap()
     }
 
     /// An engine with nothing in its memory, as another process has it.
@@ -85,7 +98,16 @@ impl Lab {
         let embedder = Arc::new(OpenAiEmbeddings::new(self.endpoint(), "lab"));
         let analyzer = Arc::new(LanguageAnalyzer::new(Arc::new(Plain), model));
         let ambient: SharedAmbient = self.clock.clone();
-        Engine::new(embedder, Arc::new(Plain), Some((analyzer, Some(PRICE))), ambient)
+        let engine = Engine::new(embedder, Arc::new(Plain), Some((analyzer, Some(PRICE))), ambient);
+        if self.has_index {
+            return engine.with_index(self.index());
+        }
+        engine
+    }
+
+    /// The index, for whoever wants to spoil it.
+    pub(crate) fn index(&self) -> Qdrant {
+        Qdrant::new(self.endpoint_at(&self.sim.qdrant()))
     }
 
     /// How often the language model was asked.

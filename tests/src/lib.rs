@@ -10,6 +10,7 @@
 mod browser;
 mod clock;
 mod cluster;
+mod mind;
 mod process;
 mod rows;
 mod way;
@@ -19,6 +20,7 @@ mod world;
 pub use browser::{Answer, Browser};
 pub use clock::ShiftedClock;
 pub use cluster::{Database, fresh_database};
+pub use mind::{Plain, Words, mind};
 pub use process::Process;
 pub use rows::{everything, tables_with};
 pub use way::{Mood, Way};

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use jobs::{Rooms, runtime};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Process, World};
+use crate::{Process, World, mind};
 
 /// Workers that are another process as far as anything but memory protection goes: threads, connections and an API
 /// budget of their own. Dropped, they are killed.
@@ -21,6 +21,7 @@ impl Workers {
     pub async fn start(world: &World, defaults: &ingest::Defaults) -> Self {
         let process = world.process(world.keys.clone()).await;
         let stop = CancellationToken::new();
+        let minds = world.rooms.feedback.is_some();
         let (ended, done) = tokio::sync::oneshot::channel();
         let (connector, ambient) = (process.connector.clone(), world.rooms.ambient.clone());
         let (url, defaults, told) = (world.database.url.clone(), defaults.clone(), stop.clone());
@@ -28,7 +29,9 @@ impl Workers {
             // A pool of connections dies with the process that it was made in.
             let db = db::Db::connect(&url, 8).await.expect("the database answers");
             let gates = ingest::Gates::new(db.clone(), ambient.clone(), defaults.clone());
-            let rooms = Rooms { db: db.clone(), connector, gates, defaults, ambient: ambient.clone() };
+            let feedback = minds.then(|| mind(ambient.clone()));
+            let rooms =
+                Rooms { db: db.clone(), connector, gates, defaults, ambient: ambient.clone(), feedback };
             let settings = runtime::Settings {
                 fresh: 4,
                 bulk: 2,

@@ -13,7 +13,7 @@ use url::Url;
 use vault::KeyRing;
 use web::{AppState, Limits, TrustedProxies};
 
-use crate::{Browser, Database, Process, ShiftedClock, fresh_database, process::Desk};
+use crate::{Browser, Database, Process, ShiftedClock, fresh_database, mind, process::Desk};
 
 /// Everybody's password.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -31,6 +31,8 @@ pub struct WorldOptions {
     pub token_timeout: Duration,
     /// What one caller may ask of the API in a minute.
     pub api_per_minute: u32,
+    /// Make feedback of calls, with a mind that is always the same.
+    pub feedback: bool,
 }
 
 impl Default for WorldOptions {
@@ -43,6 +45,7 @@ impl Default for WorldOptions {
             gong_limit: false,
             token_timeout: oauth::TIMEOUT,
             api_per_minute: 1_000_000,
+            feedback: false,
         }
     }
 }
@@ -128,6 +131,7 @@ impl World {
             gates,
             defaults: options.defaults.clone(),
             ambient: ambient.clone(),
+            feedback: options.feedback.then(|| mind(ambient.clone())),
         };
         let mut world = Self {
             sim,
@@ -165,6 +169,7 @@ impl World {
             public_url,
             authorize_url: Url::parse(&self.sim.authorize_url()).expect("a URL"),
             trusted_proxies: TrustedProxies::default(),
+            feedback: web::FeedbackOffers::default(),
             stop: self.stop.clone(),
         });
         let (router, stop) = (web::router(state), self.stop.clone());

@@ -6,7 +6,7 @@ use gong_sim::{Consent, NewCall};
 use serde_json::{Value, json};
 use stories::{Answer, Browser, PASSWORD, World};
 
-use crate::support::{Live, Operation, dead_letter, description, operations};
+use crate::support::{Live, Operation, asked, dead_letter, description, operations};
 
 /// Whether a value is as a schema of the description says: types, required fields, unknown fields, enumerations.
 fn check(root: &Value, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
@@ -180,6 +180,7 @@ async fn api_02_every_operation_answers_as_it_is_described() {
     walk.go(&us, "getCall", &call, None, 200).await;
     walk.go(&us, "getTranscript", &call, None, 200).await;
     walk.go(&us, "getTranscript", &format!("call_{nothing}"), None, 404).await;
+    feedback(&mut walk, &world, &acme, &us).await;
     rest_of_the_walk(&mut walk, &world, &acme, &us).await;
     let all: BTreeSet<String> = walk.operations.iter().map(|o| o.id.clone()).collect();
     assert_eq!(walk.done, all, "every operation was done");
@@ -225,6 +226,51 @@ async fn rest_of_the_walk(walk: &mut Walk, world: &World, acme: &stories::Org, u
     let change = json!({ "current_password": PASSWORD, "new_password": "another battery staple" });
     walk.go(us, "changePassword", "", Some(change), 204).await;
     walk.go(us, "logOut", "", None, 204).await;
+}
+
+/// Boards, posts, evidence, what happened to a call, settings.
+async fn feedback(walk: &mut Walk, world: &World, acme: &stories::Org, us: &Browser) {
+    let board = json!({ "name": "Product", "description": "All of it.", "categories": ["Reporting"] });
+    let board =
+        walk.go(us, "createBoard", "", Some(board), 201).await["id"].as_str().unwrap_or_default().to_owned();
+    walk.go(us, "createBoard", "", Some(json!({ "name": "product" })), 422).await;
+    walk.go(us, "changeBoard", &board, Some(json!({ "name": "Products" })), 200).await;
+    walk.go(us, "listBoards", "", None, 200).await;
+    walk.go(us, "replaceTags", "", Some(json!({ "tags": ["Export", "mobile"] })), 200).await;
+    walk.go(us, "getTags", "", None, 200).await;
+    let one = asked(world, acme, "export the report", "published", &["a.example", "b.example"]).await;
+    let other = asked(world, acme, "print the report", "review", &["c.example"]).await;
+    walk.go(us, "listPosts", "", None, 200).await;
+    walk.go(us, "getPost", &one.post, None, 200).await;
+    walk.go(us, "getPost", &format!("post_{}", "7".repeat(32)), None, 404).await;
+    walk.go(us, "listEvidence", &one.post, None, 200).await;
+    walk.go(us, "getPostTrend", &one.post, None, 200).await;
+    walk.go(us, "changePost", &one.post, Some(json!({ "status": "planned", "category": null })), 200).await;
+    walk.go(us, "changePost", &one.post, Some(json!({ "status": "soon" })), 422).await;
+    walk.go(us, "reviewPost", &other.post, Some(json!({ "decision": "approve" })), 200).await;
+    walk.go(us, "reviewPost", &other.post, Some(json!({ "decision": "reject" })), 409).await;
+    walk.go(us, "mergePost", &other.post, Some(json!({ "into": one.post })), 200).await;
+    walk.go(us, "mergePost", &other.post, Some(json!({ "into": one.post })), 409).await;
+    walk.go(us, "splitEvidence", &other.evidence[0], None, 201).await;
+    walk.go(us, "splitEvidence", &other.evidence[0], None, 422).await;
+    let export = us.get("/api/v1/posts/export?format=json").await;
+    assert_eq!(export.status, 200);
+    walk.compare("exportPosts", &export);
+    walk.go(us, "getCallFeedback", &one.calls[0], None, 200).await;
+    walk.go(us, "retryCallFeedback", &one.calls[0], None, 409).await;
+    sqlx::query("update feedback_calls set state = 'failed', reason = 'model_answer_unreadable'")
+        .execute(world.db.pool())
+        .await
+        .expect("it can be set");
+    walk.go(us, "retryCallFeedback", &one.calls[0], None, 202).await;
+    walk.go(us, "getFeedbackSettings", "", None, 200).await;
+    let settings = json!({ "mode": "approval", "join_at": 0.9, "vocabulary": { "products": ["Soundpost"] } });
+    walk.go(us, "changeFeedbackSettings", "", Some(settings), 200).await;
+    walk.go(us, "changeFeedbackSettings", "", Some(json!({ "analyzer": "model" })), 422).await;
+    walk.go(us, "previewFeedbackSettings", "", None, 200).await;
+    walk.go(us, "getFeedbackStatus", "", None, 200).await;
+    walk.go(us, "archiveBoard", &board, None, 204).await;
+    walk.done.insert("watchFeedback".to_owned());
 }
 
 /// Retention, vanished calls, erasures, the export; the organization is erased in a story of its own.

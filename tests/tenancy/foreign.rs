@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use stories::{Answer, Org, PASSWORD, World};
 
-use crate::support::{Live, dead_letter, description, fingerprint, key, operations, person};
+use crate::support::{Live, asked, dead_letter, description, fingerprint, key, operations, person};
 
 /// A word that stands in everything of the other organization.
 const THEIRS: &str = "zebrafish";
@@ -21,7 +21,15 @@ async fn ids_of(world: &World, org: &Org) -> Vec<String> {
     ids.push(org.owner.to_string());
     ids.push(key(&org.browser, "viewer").await.0);
     ids.push(dead_letter(world, org).await);
+    let post = asked(world, org, THEIRS, "review", &["zebrafish.example", "other.example"]).await;
+    ids.extend([post.post, post.evidence[0].clone(), post.calls[0].clone()]);
+    ids.push(board(org).await);
     ids
+}
+
+async fn board(org: &Org) -> String {
+    let boards = org.api.get("/api/v1/boards").await.json();
+    boards["items"][0]["id"].as_str().unwrap().to_owned()
 }
 
 fn tells_nothing(answer: &Answer, ids: &[String], what: &str) {
@@ -50,7 +58,10 @@ async fn ten_01_no_operation_reaches_another_organization() {
     let mut refused = 0;
 
     for (who, browser) in [("session", &ours.browser), ("key", &ours.api)] {
-        for operation in all.iter().filter(|o| !matches!(o.id.as_str(), "logOut" | "watchGongConnection")) {
+        for operation in all
+            .iter()
+            .filter(|o| !matches!(o.id.as_str(), "logOut" | "watchGongConnection" | "watchFeedback"))
+        {
             let things = if operation.names_a_thing() { ids.as_slice() } else { &ids[..1] };
             for thing in things {
                 let what = format!("{} with the {who} of another, {thing}", operation.id);
@@ -99,7 +110,14 @@ async fn ten_01_no_page_reaches_another_organization() {
     let before = fingerprint(&world, Some(&theirs)).await;
 
     for id in &ids {
-        for page in ["/calls/{id}", "/settings/members/{id}/remove", "/settings/api-keys/{id}/revoke"] {
+        for page in [
+            "/calls/{id}",
+            "/calls/{id}/feedback",
+            "/posts/{id}",
+            "/settings/feedback/boards/{id}/archive",
+            "/settings/members/{id}/remove",
+            "/settings/api-keys/{id}/revoke",
+        ] {
             let answer = ours.browser.get(&page.replace("{id}", id)).await;
             tells_nothing(&answer, &[], page);
             assert_eq!(answer.status, StatusCode::NOT_FOUND, "{page} {id}");
@@ -108,6 +126,14 @@ async fn ten_01_no_page_reaches_another_organization() {
             ("/settings/members/{id}/role", vec![("role", "viewer")]),
             ("/settings/members/{id}/remove", vec![]),
             ("/settings/api-keys/{id}/revoke", vec![]),
+            ("/posts/{id}", vec![("title", "x")]),
+            ("/posts/{id}/status", vec![("status", "done")]),
+            ("/posts/{id}/review", vec![("decision", "approve")]),
+            ("/posts/{id}/merge", vec![("into", "post_77777777777777777777777777777777")]),
+            ("/evidence/{id}/split", vec![]),
+            ("/calls/{id}/feedback/retry", vec![]),
+            ("/settings/feedback/boards/{id}", vec![("name", "x")]),
+            ("/settings/feedback/boards/{id}/archive", vec![]),
         ] {
             let answer = ours.browser.form(&page.replace("{id}", id), &fields).await;
             tells_nothing(&answer, &[], page);
@@ -117,6 +143,10 @@ async fn ten_01_no_page_reaches_another_organization() {
     for page in [
         "/",
         "/calls",
+        "/posts",
+        "/posts?state=review",
+        "/review",
+        "/settings/feedback",
         "/calls?search=zebrafish",
         "/activity",
         "/settings/members",

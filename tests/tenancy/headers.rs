@@ -28,6 +28,7 @@ async fn behind_https(world: &World) -> Browser {
         public_url: Url::parse("https://soundpost.example").expect("a URL"),
         authorize_url: Url::parse("https://app.gong.io/oauth2/authorize").expect("a URL"),
         trusted_proxies: TrustedProxies::default(),
+        feedback: web::FeedbackOffers::default(),
         stop: stop.clone(),
     });
     tokio::spawn(web::serve(listener, web::router(state), Limits::default(), stop));

@@ -35,6 +35,7 @@ async fn serve(world: &World, database: &str, keys: Arc<KeyRing>, gong: &str) ->
         public_url: base.clone(),
         authorize_url: Url::parse(gong).expect("a URL"),
         trusted_proxies: TrustedProxies::default(),
+        feedback: web::FeedbackOffers::default(),
         stop: stop.clone(),
     });
     tokio::spawn(web::serve(listener, web::router(state), Limits::default(), stop));

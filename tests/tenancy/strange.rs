@@ -214,9 +214,7 @@ async fn api_01_strange_requests_are_answered_in_words_and_break_nothing() {
             let mut statuses = std::collections::BTreeMap::new();
             for _ in 0..300 {
                 let operation = &all[dice.roll(all.len())];
-                if matches!(operation.id.as_str(), "watchGongConnection")
-                    || (walker % 4 == 0 && operation.id == "logOut")
-                {
+                if operation.path.ends_with("/events") || (walker % 4 == 0 && operation.id == "logOut") {
                     continue;
                 }
                 let (shown, method, answer) = strange(&mut dice, operation, &known, &browser).await;

@@ -42,7 +42,9 @@ impl Operation {
             "retryDeadLetters" | "discardDeadLetters" => {
                 vec![("idempotency-key", format!("\"{}\"", Uuid::new_v4()))]
             }
-            "changeGongSettings" => vec![("if-match", "*".to_owned())],
+            "changeGongSettings" | "changeFeedbackSettings" | "changePost" => {
+                vec![("if-match", "*".to_owned())]
+            }
             _ => Vec::new(),
         }
     }
@@ -67,6 +69,13 @@ impl Operation {
             // Never the right one.
             "eraseOrganization" => json!({ "name": "not its name" }),
             "retryDeadLetters" => json!({ "kind": "poll" }),
+            "createBoard" => json!({ "name": format!("Board {}", Uuid::new_v4().simple()) }),
+            "changeBoard" => json!({ "description": "made in a story" }),
+            "replaceTags" => json!({ "tags": ["export", "mobile"] }),
+            "changePost" => json!({ "status": "planned" }),
+            "reviewPost" => json!({ "decision": "approve" }),
+            "mergePost" => json!({ "into": format!("post_{}", "7".repeat(32)) }),
+            "changeFeedbackSettings" => json!({ "mode": "approval" }),
             "changeGongConnection" | "changeGongSettings" => json!({ "poll_every_seconds": 7200 }),
             "startGongBackfill" => json!({ "days": 3 }),
             "connectGong" => json!({ "history_days": null }),
@@ -148,6 +157,91 @@ pub(crate) async fn dead_letter(world: &World, org: &Org) -> String {
     format!("dead_{}", id.simple())
 }
 
+/// A post with evidence, as the stages would have left it.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    /// The post.
+    pub(crate) post: String,
+    /// Its evidence, one call each.
+    pub(crate) evidence: Vec<String>,
+    /// The calls.
+    pub(crate) calls: Vec<String>,
+}
+
+/// Puts a post on the organization's first board (made where there is none), asked for in calls of these accounts.
+pub(crate) async fn asked(world: &World, org: &Org, title: &str, state: &str, accounts: &[&str]) -> Asked {
+    let pool = world.db.pool();
+    sqlx::query(
+        "insert into boards (id, organization_id, name, created_at) select gen_random_uuid(), $1, 'Product', now()
+         where not exists (select from boards where organization_id = $1)",
+    )
+    .bind(org.id)
+    .execute(pool)
+    .await
+    .unwrap();
+    let post: Uuid = sqlx::query_scalar(
+        "insert into posts (id, organization_id, board_id, title, summary, description, kind, sentiment, priority, area, tags, state,
+            analyzer, created_at, updated_at)
+         select gen_random_uuid(), $1, b.id, $2, 'So that nobody has to type it off.', 'All that is known.', 'missing_capability',
+            'negative', 'high', 'reporting', '{export}', $3, 'basic/1', now(), now()
+         from boards b where b.organization_id = $1 order by created_at limit 1 returning id",
+    )
+    .bind(org.id)
+    .bind(title)
+    .bind(state)
+    .fetch_one(pool)
+    .await
+    .unwrap();
+    let mut made = Asked { post: format!("post_{}", post.simple()), evidence: Vec::new(), calls: Vec::new() };
+    for account in accounts {
+        let call = heard(world, org, account).await;
+        let evidence: Uuid = sqlx::query_scalar(
+            "insert into evidence (id, organization_id, post_id, call_id, content_hash, place, title, summary, description, kind,
+                sentiment, priority, area, pain_points, quotes, author, account, call_title, call_url, called_at, joined, analyzer, created_at)
+             values (gen_random_uuid(), $1, $2, $3, 'x', 0, $4, 'So that nobody has to type it off.', 'All that is known.',
+                'missing_capability', 'negative', 'high', 'reporting', '{typing}', $5, 'Ines Okafor', $6, 'Quarterly review',
+                'https://us-1.app.gong.io/call?id=7', now() - interval '2 days', 'maker', 'basic/1', now()) returning id",
+        )
+        .bind(org.id)
+        .bind(post)
+        .bind(call)
+        .bind(title)
+        .bind(json!([{ "text": format!("We need to {title}."), "place": { "turn": 0, "sentence": 0 }, "speaker": "Ines Okafor",
+            "side": "customer", "account": account, "start_ms": 61_000, "end_ms": 63_500 }]))
+        .bind(*account)
+        .fetch_one(pool)
+        .await
+        .unwrap();
+        made.evidence.push(format!("evid_{}", evidence.simple()));
+        made.calls.push(format!("call_{}", call.simple()));
+    }
+    made
+}
+
+/// A call that was looked at for feedback.
+async fn heard(world: &World, org: &Org, account: &str) -> Uuid {
+    let call: Uuid = sqlx::query_scalar(
+        "insert into gong_calls (id, organization_id, connection_id, gong_call_id, title, started_at, transcript_state, looked_at, created_at)
+         select gen_random_uuid(), $1, c.id, gen_random_uuid()::text, 'Review with ' || $2, now() - interval '2 days', 'stored', now(), now()
+         from gong_connections c where c.organization_id = $1 limit 1 returning id",
+    )
+    .bind(org.id)
+    .bind(account)
+    .fetch_one(world.db.pool())
+    .await
+    .unwrap();
+    sqlx::query(
+        "insert into feedback_calls (call_id, organization_id, state, items, due_at, stored_at, finished_at)
+         values ($1, $2, 'done', 1, now(), now(), now())",
+    )
+    .bind(call)
+    .bind(org.id)
+    .execute(world.db.pool())
+    .await
+    .unwrap();
+    call
+}
+
 /// The tables of ours.
 pub(crate) async fn tables(world: &World) -> Vec<String> {
     sqlx::query_scalar(
@@ -213,13 +307,16 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    /// Opens one with these header lines.
+    /// Opens one about the connection, with these header lines.
     pub(crate) async fn open(browser: &Browser, header: &str) -> Self {
+        Self::open_at(browser, "/api/v1/integrations/gong/events", header).await
+    }
+
+    /// Opens one at an address, with these header lines.
+    pub(crate) async fn open_at(browser: &Browser, path: &str, header: &str) -> Self {
         let port = browser.base.port().unwrap();
         let mut socket = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-        let head = format!(
-            "GET /api/v1/integrations/gong/events HTTP/1.1\r\nhost: localhost:{port}\r\n{header}\r\n\r\n"
-        );
+        let head = format!("GET {path} HTTP/1.1\r\nhost: localhost:{port}\r\n{header}\r\n\r\n");
         socket.write_all(head.as_bytes()).await.unwrap();
         let mut live = Self { socket, text: String::new() };
         while !live.text.contains("\ndata:") {

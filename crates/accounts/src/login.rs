@@ -134,7 +134,7 @@ pub async fn login(
 ) -> Result<LoggedIn, LoginError> {
     let attempt = admit(db, &request, ambient.now()).await?;
     let stored = attempt.user.as_ref().map(|user| user.password_hash.clone());
-    let right = hasher.verify(&request.password, stored).await?;
+    let right = hasher.verify_of(attempt.device.is_some(), &request.password, stored).await?;
     let info = RequestInfo { request_id: request.request_id.clone(), ip: Some(request.ip) };
     let mut tx = db.fleet().await?;
     let unchanged = match &attempt.user {

@@ -22,6 +22,8 @@ use crate::{AccountsError, fields::PASSWORD_MOST};
 
 /// How many may wait for each that runs.
 const WAITING_PER_RUNNING: usize = 16;
+/// How many more may wait who are recognised.
+const RECOGNISED: usize = 16;
 
 /// A hash of no known password with the cost of all others: what a guess for an unknown user is compared to.
 const NOBODY: &str =
@@ -31,6 +33,10 @@ const NOBODY: &str =
 #[derive(Debug, Clone)]
 pub struct PasswordHasher {
     admitted: Arc<Semaphore>,
+    recognised: Arc<Semaphore>,
+    /// Strangers come to the head of the queue for `running` as many at a time as may run: whoever is recognised waits behind
+    /// no more of them.
+    ahead: Arc<Semaphore>,
     running: Arc<Semaphore>,
     desks: Arc<Desks>,
 }
@@ -86,6 +92,8 @@ impl PasswordHasher {
     pub fn with_queue(concurrency: usize, waiting: usize) -> Self {
         Self {
             admitted: Arc::new(Semaphore::new(concurrency + waiting)),
+            recognised: Arc::new(Semaphore::new(RECOGNISED)),
+            ahead: Arc::new(Semaphore::new(concurrency)),
             running: Arc::new(Semaphore::new(concurrency)),
             desks: Arc::default(),
         }
@@ -102,7 +110,7 @@ impl PasswordHasher {
     ) -> Result<String, AccountsError> {
         let password = password.clone();
         let salt: [u8; 16] = ambient.random();
-        self.in_turn(move || {
+        self.in_turn(true, move || {
             let bytes = password.expose_secret().as_bytes();
             let params = Params::new(19_456, 2, 1, None).map_err(|e| AccountsError::Hash(e.into()))?;
             Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
@@ -122,8 +130,22 @@ impl PasswordHasher {
         password: &SecretString,
         stored: Option<String>,
     ) -> Result<bool, AccountsError> {
+        self.verify_of(false, password, stored).await
+    }
+
+    /// As [`PasswordHasher::verify`]; whoever is `recognised` by a browser that logged in before has places of their own, which
+    /// no flood of strangers can take.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn verify_of(
+        &self,
+        recognised: bool,
+        password: &SecretString,
+        stored: Option<String>,
+    ) -> Result<bool, AccountsError> {
         let (password, desks) = (password.clone(), Arc::clone(&self.desks));
-        self.in_turn(move || {
+        self.in_turn(recognised, move || {
             let acceptable = password.expose_secret().chars().nth(PASSWORD_MOST).is_none();
             let bytes = if acceptable { password.expose_secret().as_bytes() } else { b"too long".as_slice() };
             let hash = PasswordHash::new(stored.as_deref().unwrap_or(NOBODY))
@@ -136,13 +158,20 @@ impl PasswordHasher {
 
     async fn in_turn<T: Send + 'static>(
         &self,
+        recognised: bool,
         work: impl FnOnce() -> Result<T, AccountsError> + Send + 'static,
     ) -> Result<T, AccountsError> {
-        let place = Arc::clone(&self.admitted).try_acquire_owned().map_err(|_| AccountsError::Busy)?;
+        let places = if recognised { &self.recognised } else { &self.admitted };
+        let place = Arc::clone(places).try_acquire_owned().map_err(|_| AccountsError::Busy)?;
+        let ahead = if recognised {
+            None
+        } else {
+            Some(Arc::clone(&self.ahead).acquire_owned().await.map_err(|_| AccountsError::Busy)?)
+        };
         let turn = Arc::clone(&self.running).acquire_owned().await.map_err(|_| AccountsError::Busy)?;
         tokio::task::spawn_blocking(move || {
             // Given back by the thread, not by the caller: a caller that goes away must not let another hash start.
-            let _held = (place, turn);
+            let _held = (place, ahead, turn);
             work()
         })
         .await
@@ -182,6 +211,39 @@ mod tests {
         let desks = hasher.desks.0.lock().unwrap();
         assert!((1..=2).contains(&desks.len()), "{}", desks.len());
         assert!(desks.iter().all(|desk| desk.len() == 19_456), "19 MiB each");
+    }
+
+    #[tokio::test]
+    async fn lod_07_who_is_recognised_gets_a_turn_beside_a_flood_of_strangers() {
+        let hasher = PasswordHasher::with_queue(1, 3);
+        let held = Arc::clone(&hasher.running).acquire_owned().await.unwrap();
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let check = |recognised: bool| {
+            let (hasher, order) = (hasher.clone(), order.clone());
+            tokio::spawn(async move {
+                hasher.verify_of(recognised, &"x".into(), None).await.unwrap();
+                order.lock().unwrap().push(recognised);
+            })
+        };
+        let strangers: Vec<_> = (0..4).map(|_| check(false)).collect();
+        while hasher.admitted.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        assert!(matches!(hasher.verify(&"x".into(), None).await, Err(AccountsError::Busy)));
+        let known = check(true);
+        while hasher.recognised.available_permits() == RECOGNISED {
+            tokio::task::yield_now().await;
+        }
+        drop(held);
+        known.await.unwrap();
+        for stranger in strangers {
+            stranger.await.unwrap();
+        }
+        let order = order.lock().unwrap().clone();
+        assert!(
+            order.iter().position(|known| *known).unwrap() <= 1,
+            "one stranger is ahead at most: {order:?}"
+        );
     }
 
     #[tokio::test]

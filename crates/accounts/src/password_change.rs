@@ -52,7 +52,7 @@ pub async fn change_password(
         people::user_by_id(&mut tx, change.user).await?.ok_or(AccountsError::NotFound { what: "user" })?;
     login::count_try(&mut tx, &buckets, now).await?;
     tx.commit().await?;
-    if !hasher.verify(&change.current, Some(user.password_hash.clone())).await? {
+    if !hasher.verify_of(true, &change.current, Some(user.password_hash.clone())).await? {
         return Err(AccountsError::invalid("current_password", "is wrong"));
     }
     password_policy("new_password", &change.new, &user.email)?;

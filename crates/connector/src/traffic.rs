@@ -15,8 +15,7 @@ impl Connector {
     /// # Errors
     /// When the database fails; whatever was found last goes on.
     pub async fn heed_stop(&self) -> Result<bool, ConnectorError> {
-        let mut fleet = self.parts.db.fleet().await?;
-        let stopped = db::halt(&mut fleet).await?.is_some();
+        let stopped = db::is_halted(&self.parts.db).await?;
         let held = Held { until: self.parts.ambient.now() + ASK_AGAIN, why: HeldReason::Halted };
         self.parts.http.brake.set(stopped.then_some(held));
         Ok(stopped)

@@ -3,7 +3,7 @@
 use sqlx::{FromRow, PgConnection};
 use time::OffsetDateTime;
 
-use crate::{DbError, FleetTx};
+use crate::{Db, DbError, FleetTx};
 
 /// All traffic to Gong is stopped.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -23,6 +23,18 @@ pub async fn halt(conn: &mut PgConnection) -> Result<Option<Halt>, DbError> {
         .fetch_optional(conn)
         .await
         .map_err(DbError::while_doing("asking whether traffic is stopped"))
+}
+
+/// Whether all traffic is stopped: what every process asks all the time, in one statement without a transaction around it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_halted(db: &Db) -> Result<bool, DbError> {
+    let since: Option<OffsetDateTime> = db
+        .at_once(async |pool| sqlx::query_scalar("select soundpost_stopped_since()").fetch_one(&pool).await)
+        .await
+        .map_err(DbError::while_doing("asking whether traffic is stopped"))?;
+    Ok(since.is_some())
 }
 
 /// Stops all traffic to Gong; false when it was stopped before.

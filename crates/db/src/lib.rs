@@ -17,7 +17,7 @@ pub use error::DbError;
 
 pub use events::{Events, News};
 pub use export::export_page;
-pub use halt::{Halt, halt, start_traffic, stop_traffic};
+pub use halt::{Halt, halt, is_halted, start_traffic, stop_traffic};
 pub use inspect::{Schema, Server, Walls, hears_news, reach, schema, server, walls};
 pub use migrate::{MIGRATOR, migrate, pending_migrations};
 pub use outage::{Outage, is_outage};

@@ -114,6 +114,15 @@ impl Db {
         Ok(FleetTx { inner, claim: None })
     }
 
+    /// One statement on a connection of its own.
+    pub(crate) async fn at_once<T>(
+        &self,
+        ask: impl AsyncFnOnce(PgPool) -> Result<T, sqlx::Error>,
+    ) -> Result<T, sqlx::Error> {
+        let pool = self.pooler.as_ref().unwrap_or(&self.pool).clone();
+        self.outage.guard(ask(pool)).await
+    }
+
     /// Begins to the end, even when the caller is dropped meanwhile (a request whose client left, a job cut off): sqlx
     /// returns a connection whose `begin` was under way to the pool inside that transaction, and what the next user writes
     /// without one of its own is never committed.

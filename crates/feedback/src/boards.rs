@@ -35,6 +35,14 @@ pub async fn boards(tx: &mut Tx) -> Result<Vec<Board>, FeedbackError> {
     store::list(tx).await
 }
 
+/// The names of all boards, those that were put away too: posts may still hang there.
+///
+/// # Errors
+/// When the database fails.
+pub async fn board_names(tx: &mut Tx) -> Result<Vec<(BoardId, String)>, FeedbackError> {
+    store::names(tx).await
+}
+
 /// Makes a board.
 ///
 /// # Errors
@@ -61,6 +69,7 @@ pub async fn create_board(
     }
     // Calls may have waited for the first board.
     crate::store::ledger::wake(tx, "no_board", ambient.now()).await?;
+    crate::ledger::send(tx).await?;
     tx.announce("feedback").await?;
     Ok(id)
 }

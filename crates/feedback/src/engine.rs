@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use db::{Db, Tx};
 use kernel::{AnalyzerKind, CallId, Scope, SharedAmbient};
-use models::{Embedder, Price, Usage};
+use models::{Embedder, ModelError, Price, Qdrant, Usage};
 use run::{Run, month, thresholds};
 use serde_json::json;
 use together::Work;
@@ -17,6 +17,8 @@ use crate::{
     FeedbackError, Item, Source,
     analyze::{Analyzer, Detection, House},
     conversation::Conversation,
+    index::Index,
+    ledger::JOB,
     near::Copies,
     store::{boards, evidence, ledger, settings, stages},
 };
@@ -25,10 +27,22 @@ use crate::{
 const AGAIN: Duration = Duration::from_secs(10 * 60);
 /// How long a call waits for what an admin or the next month has to bring.
 const WAIT: Duration = Duration::from_secs(60 * 60);
-/// Tries of one call before it is given up.
+/// Tries of one call that a model calls wrong before it is given up.
 const TRIES_MOST: i32 = 8;
 /// Vectors that are read at once.
 const VECTORS_AT_ONCE: i64 = 5_000;
+
+/// Where a call goes that a model did not help with. Nothing is lost to an outage or a wrong key; an answer that cannot be used was
+/// asked for twice, and a third time would cost as much again.
+const fn after(error: &FeedbackError, tries: i32) -> &'static str {
+    match error {
+        FeedbackError::Model(ModelError::Unavailable { .. } | ModelError::RateLimited { .. }) => "wanted",
+        FeedbackError::Model(ModelError::Refused { .. } | ModelError::Local { .. }) => "waiting",
+        FeedbackError::Index(_) => "wanted",
+        FeedbackError::Model(_) if tries < TRIES_MOST => "wanted",
+        _ => "failed",
+    }
+}
 
 /// What works on calls, in one process.
 #[derive(Debug)]
@@ -38,6 +52,7 @@ pub struct Engine {
     model: Option<Arc<dyn Analyzer>>,
     price: Option<Price>,
     copies: Copies,
+    index: Option<Index>,
     ambient: SharedAmbient,
 }
 
@@ -75,7 +90,14 @@ impl Engine {
         ambient: SharedAmbient,
     ) -> Self {
         let (model, price) = model.map_or((None, None), |(model, price)| (Some(model), price));
-        Self { embedder, basic, model, price, copies: Copies::default(), ambient }
+        Self { embedder, basic, model, price, copies: Copies::default(), index: None, ambient }
+    }
+
+    /// The same engine with its vectors in Qdrant.
+    #[must_use]
+    pub fn with_index(mut self, server: Qdrant) -> Self {
+        self.index = Some(Index::new(server));
+        self
     }
 
     /// Whether there is a language model.
@@ -109,13 +131,23 @@ impl Engine {
         let Some(source) = source else {
             return self.end(db, scope, task, "discarded", Some("transcript_gone"), None).await;
         };
+        if task.taken.reason.is_none() && task.taken.tries > TRIES_MOST {
+            // No try came to its end: it kills whoever works on it.
+            return self.end(db, scope, task, "failed", Some("worker_died"), None).await;
+        }
         match self.stages(db, scope, task, source).await {
             Ok(ended) => Ok(ended),
-            Err(error @ (FeedbackError::Model(_) | FeedbackError::Answer { .. })) => {
-                let transient = matches!(&error, FeedbackError::Model(model) if model.is_transient());
+            Err(FeedbackError::Changed) => Ok(Ended::Overtaken),
+            Err(
+                error @ (FeedbackError::Model(_) | FeedbackError::Index(_) | FeedbackError::Answer { .. }),
+            ) => {
                 tracing::warn!(call.id = %task.call, error = %error, "A model did not help with a call.");
-                let state = if transient || task.taken.tries < TRIES_MOST { "wanted" } else { "failed" };
-                self.end(db, scope, task, state, Some(error.code()), None).await
+                if let (FeedbackError::Answer { usage, .. }, Some(model)) = (&error, &self.model) {
+                    let mut tx = db.begin(scope).await?;
+                    self.count(&mut tx, &model.name(), *usage).await?;
+                    tx.commit().await?;
+                }
+                self.end(db, scope, task, after(&error, task.taken.tries), Some(error.code()), None).await
             }
             Err(error) => Err(error),
         }
@@ -184,10 +216,16 @@ impl Engine {
         } else {
             self.embedder.embed(&texts).await?
         };
+        let proposed = match &self.index {
+            Some(index) if !vectors.is_empty() => {
+                Some(index.propose(db, scope, self.embedder.model(), &vectors).await?)
+            }
+            _ => None,
+        };
         self.put_together(
             db,
             scope,
-            &Work { task, source },
+            &Work { task, source, proposed },
             &run,
             items.into_iter().zip(vectors).collect(),
             usage,
@@ -215,16 +253,13 @@ impl Engine {
         let ours = talk.speakers.iter().filter(|speaker| speaker.side == kernel::Side::Us).count();
         let normalized = json!({ "speakers": talk.speakers.len(), "of_us": ours, "turns": talk.turns.len(),
             "sentences": talk.turns.iter().map(|turn| turn.sentences.len()).sum::<usize>() });
-        let mut tx = db.begin(scope).await?;
+        let tx = db.begin(scope).await?;
         let why = "The transcript and its parties were made one conversation.";
         let left = run.left("normalize", normalized, why, None, Usage::default(), Duration::ZERO, self);
-        stages::store(&mut tx, task.call, &left).await?;
         let output = serde_json::to_value(&detection).unwrap_or_default();
-        let left =
+        let detected =
             run.left("detect", output, &detection.why, Some(detection.score), usage, began.elapsed(), self);
-        stages::store(&mut tx, task.call, &left).await?;
-        self.count(&mut tx, run, usage).await?;
-        tx.commit().await?;
+        self.keep(tx, task, run, &[left, detected], usage).await?;
         Ok(detection)
     }
 
@@ -252,20 +287,36 @@ impl Engine {
             1 => "One distinct wish, with its words found in the transcript.".to_owned(),
             n => format!("{n} distinct wishes, each with its words found in the transcript."),
         };
-        let mut tx = db.begin(scope).await?;
+        let tx = db.begin(scope).await?;
         let output = serde_json::to_value(&items).unwrap_or_default();
         let left = run.left("extract", output, &why, None, usage, began.elapsed(), self);
-        stages::store(&mut tx, task.call, &left).await?;
-        self.count(&mut tx, run, usage).await?;
-        tx.commit().await?;
+        self.keep(tx, task, run, &[left], usage).await?;
         Ok(items)
     }
 
-    async fn count(&self, tx: &mut Tx, run: &Run, usage: Usage) -> Result<(), FeedbackError> {
+    /// Stores what stages left, unless the call changed or went meanwhile; what a model used is counted all the same.
+    async fn keep(
+        &self,
+        mut tx: Tx,
+        task: &Task,
+        run: &Run,
+        left: &[stages::Left<'_>],
+        usage: Usage,
+    ) -> Result<(), FeedbackError> {
+        let held = ledger::hold(&mut tx, &task.taken).await?;
+        for left in left.iter().filter(|_| held) {
+            stages::store(&mut tx, task.call, left).await?;
+        }
+        self.count(&mut tx, &run.analyzer, usage).await?;
+        tx.commit().await?;
+        if held { Ok(()) } else { Err(FeedbackError::Changed) }
+    }
+
+    async fn count(&self, tx: &mut Tx, analyzer: &str, usage: Usage) -> Result<(), FeedbackError> {
         if usage == Usage::default() {
             return Ok(());
         }
-        stages::used(tx, month(self.ambient.now()), &run.analyzer, usage, self.cost(usage)).await
+        stages::used(tx, month(self.ambient.now()), analyzer, usage, self.cost(usage)).await
     }
 
     fn cost(&self, usage: Usage) -> i64 {
@@ -282,7 +333,7 @@ impl Engine {
         run: Option<&Run>,
     ) -> Result<Ended, FeedbackError> {
         let mut tx = db.begin(scope).await?;
-        if !ledger::hold(&mut tx, task.call, task.taken.tries).await? {
+        if !ledger::hold(&mut tx, &task.taken).await? {
             return Ok(Ended::Overtaken);
         }
         let items = evidence::of_call(&mut tx, task.call).await?.len();
@@ -318,6 +369,8 @@ impl Engine {
             due_at: now + pause,
             finished_at: (!lives).then_some(now),
         };
-        ledger::end(tx, task.call, &end).await
+        ledger::end(tx, task.call, &end).await?;
+        // Whatever comes now, the job got somewhere.
+        Ok(queue::progressed(tx, JOB).await?)
     }
 }

@@ -38,6 +38,9 @@ pub enum FeedbackError {
     /// A model.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The index of vectors.
+    #[error("the vector index does not help ({})", .0.code())]
+    Index(#[source] ModelError),
     /// An answer of a model that is not what was asked for, twice.
     #[error("the model's answer is not what was asked for: {why}")]
     Answer {
@@ -59,6 +62,7 @@ impl FeedbackError {
             Self::Changed => "changed_meanwhile",
             Self::Damaged { .. } => "stored_state_damaged",
             Self::Model(error) => error.code(),
+            Self::Index(_) => "index_unavailable",
             Self::Answer { .. } => "model_answer_unreadable",
         }
     }

@@ -3,10 +3,11 @@
 use db::Tx;
 use kernel::{Ambient, CallId};
 use models::Usage;
+use queue::{Lane, NewJob};
 use time::{Date, OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
-    FeedbackError,
+    FeedbackError, Thresholds,
     store::{evidence, ledger as store, stages},
 };
 
@@ -30,12 +31,85 @@ pub async fn want(
     store::want(tx, calls, ambient.now()).await
 }
 
+/// The kind and the key of the job that looks at calls; its subject is the organization.
+pub const JOB: &str = "feedback";
+
+/// Sends the job; an organization has at most one at a time, so that nobody finds the same wish twice at once.
+///
+/// # Errors
+/// When the database fails.
+pub async fn send(tx: &mut Tx) -> Result<(), FeedbackError> {
+    let organization = tx.scope().organization();
+    let job = NewJob::new(Lane::Bulk, JOB, organization, organization.uuid(), JOB);
+    queue::enqueue(tx, &job).await?;
+    Ok(())
+}
+
 /// All calls are looked at again; those that nothing changed for cost next to nothing.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn want_all(tx: &mut Tx, ambient: &dyn Ambient) -> Result<u64, FeedbackError> {
-    store::want_all(tx, ambient.now()).await
+    let calls = store::want_all(tx, ambient.now()).await?;
+    send(tx).await?;
+    Ok(calls)
+}
+
+/// Calls that wait (for a board, a model, money, or to be switched on) are looked at now: what they waited for may be there.
+///
+/// # Errors
+/// When the database fails.
+pub async fn wake(tx: &mut Tx, ambient: &dyn Ambient) -> Result<u64, FeedbackError> {
+    let calls = store::wake_all(tx, ambient.now()).await?;
+    send(tx).await?;
+    Ok(calls)
+}
+
+/// Has a call looked at again that was given up; false when it was not given up.
+///
+/// # Errors
+/// When the database fails.
+pub async fn retry(tx: &mut Tx, call: CallId, ambient: &dyn Ambient) -> Result<bool, FeedbackError> {
+    let retried = store::retry(tx, call, ambient.now()).await?;
+    if retried {
+        send(tx).await?;
+        tx.announce("feedback").await?;
+    }
+    Ok(retried)
+}
+
+/// What models cost in this month so far, in millionths of a dollar.
+///
+/// # Errors
+/// When the database fails.
+pub async fn spent(tx: &mut Tx, ambient: &dyn Ambient) -> Result<i64, FeedbackError> {
+    let today = ambient.now().date();
+    stages::spent(tx, today.replace_day(1).unwrap_or(today)).await
+}
+
+/// What other thresholds would have done with the wishes that were compared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Preview {
+    /// Wishes that were compared with a post, of the newest 20,000 calls.
+    pub compared: i64,
+    /// That joined a post.
+    pub joined: i64,
+    /// About which somebody was asked.
+    pub asked: i64,
+    /// That would join a post.
+    pub would_join: i64,
+    /// About which somebody would be asked.
+    pub would_ask: i64,
+    /// That joined a post, and would not.
+    pub would_part: i64,
+}
+
+/// What other thresholds would have done. Nothing is changed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn preview(tx: &mut Tx, thresholds: Thresholds) -> Result<Preview, FeedbackError> {
+    stages::preview(tx, thresholds).await
 }
 
 /// When the next call is due; `None` when none is.
@@ -170,8 +244,9 @@ pub async fn explain(tx: &mut Tx, call: CallId) -> Result<Vec<String>, FeedbackE
     let mut steps: Vec<String> = trace.stages.iter().map(|stage| stage.why.clone()).collect();
     steps.push(match (trace.state.as_str(), trace.reason.as_deref()) {
         ("wanted", None) => "It is going to be looked at for feedback within minutes.".into(),
-        ("wanted", Some(_)) => format!(
-            "A model did not help ({} tries so far); it is tried again at {}.",
+        ("wanted", Some(reason)) => format!(
+            "{} did not help ({} tries so far); it is tried again at {}.",
+            if reason == "index_unavailable" { "The index of vectors" } else { "A model" },
             trace.tries,
             trace.due_at.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_default()
         ),
@@ -183,6 +258,12 @@ pub async fn explain(tx: &mut Tx, call: CallId) -> Result<Vec<String>, FeedbackE
             "This installation has no language model: choose the basic analyzer, or ask the operator for one."
                 .into()
         }
+        ("waiting", Some("model_refused")) => {
+            "The model refuses the key of this installation: the operator has to set another one; it is tried again every hour.".into()
+        }
+        ("waiting", Some("model_missing")) => {
+            "The files of the local model are missing or damaged: the operator has to fetch them; it is tried again every hour.".into()
+        }
         ("waiting", _) => "Feedback is switched off in the settings.".into(),
         ("discarded", Some("transcript_gone")) => {
             "Its transcript is no longer here, so nothing of it is kept.".into()
@@ -191,6 +272,7 @@ pub async fn explain(tx: &mut Tx, call: CallId) -> Result<Vec<String>, FeedbackE
         ("failed", _) => {
             "A model could not read it, and it was given up; somebody can have it looked at again.".into()
         }
+        _ if trace.items == 1 => "It holds one wish.".into(),
         _ => format!("It holds {} distinct wishes.", trace.items),
     });
     for one in evidence::of_call(tx, call).await? {

@@ -69,6 +69,22 @@ pub async fn evidence(
     store_evidence::of_post(tx, post, after, limit.clamp(1, 100)).await
 }
 
+/// One piece of evidence.
+///
+/// # Errors
+/// [`FeedbackError::NotFound`].
+pub async fn evidence_one(tx: &mut Tx, id: EvidenceId) -> Result<Evidence, FeedbackError> {
+    store_evidence::one(tx, id).await?.ok_or(FeedbackError::NotFound { what: "evidence" })
+}
+
+/// How many published posts were made since then.
+///
+/// # Errors
+/// When the database fails.
+pub async fn new_since(tx: &mut Tx, since: OffsetDateTime) -> Result<i64, FeedbackError> {
+    store::new_since(tx, since).await
+}
+
 /// How often a post was asked for, week by week (from Monday, UTC) of the last year, the oldest first; weeks without an ask are
 /// left out.
 ///
@@ -144,8 +160,17 @@ pub async fn change_post(
         }
         post.board = board;
     }
-    post.category = change.category.unwrap_or(post.category);
-    post.tags = change.tags.unwrap_or(post.tags);
+    post.category = match change.category {
+        None => post.category,
+        Some(category) => category.map(|category| clean(&category)).filter(|category| !category.is_empty()),
+    };
+    if post.category.as_ref().is_some_and(|category| category.chars().count() > 40) {
+        return Err(FeedbackError::Setting { field: "category", fix: "may have 40 letters" });
+    }
+    post.tags = match change.tags {
+        None => post.tags,
+        Some(tags) => tags.iter().map(|tag| clean(tag)).collect(),
+    };
     if post.tags.len() > 20 || post.tags.iter().any(|tag| tag.is_empty() || tag.chars().count() > 40) {
         return Err(FeedbackError::Setting { field: "tags", fix: "may be 20, of 1 to 40 letters each" });
     }
@@ -200,6 +225,7 @@ pub async fn merge(tx: &mut Tx, from: PostId, into: PostId) -> Result<(), Feedba
         }
     }
     store_evidence::place_all(tx, from, into).await?;
+    store_evidence::redirect_doubts(tx, from, into).await?;
     tx.announce("feedback").await?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Why a call is here, or why it is not: the answer to "what happened to this call".
 
 use db::Tx;
-use kernel::{ConnectionId, TranscriptState};
+use kernel::{CallId, ConnectionId, TranscriptState};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::{
@@ -14,6 +14,8 @@ use crate::{
 pub struct Explanation {
     /// Whether the call is known at all.
     pub found: bool,
+    /// The call, where it is held.
+    pub call: Option<CallId>,
     /// One sentence a step, in order.
     pub steps: Vec<String>,
 }
@@ -30,7 +32,7 @@ pub async fn explain(
     if let Some(id) = views::by_gong_id(tx, gong_call_id).await?
         && let Some(detail) = call(tx, id).await?
     {
-        return Ok(Explanation { found: true, steps: held(&detail) });
+        return Ok(Explanation { found: true, call: Some(id), steps: held(&detail) });
     }
     if let Some((reason, at)) = views::tombstone(tx, gong_call_id).await? {
         let why = match reason.as_str() {
@@ -43,9 +45,9 @@ pub async fn explain(
             format!("{why}; nothing but its id is kept."),
             "When Gong says that it is public, the next poll imports it.".into(),
         ];
-        return Ok(Explanation { found: true, steps });
+        return Ok(Explanation { found: true, call: None, steps });
     }
-    Ok(Explanation { found: false, steps: unseen(tx, connection).await? })
+    Ok(Explanation { found: false, call: None, steps: unseen(tx, connection).await? })
 }
 
 fn held(detail: &crate::CallDetail) -> Vec<String> {

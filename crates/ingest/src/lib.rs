@@ -62,6 +62,6 @@ pub use schedule::{
     OwnSettings, Schedule, ScheduleChange, change_schedule, next_slot, own_settings, schedule,
 };
 pub use shroud::{AddressKind, Shroud, ShroudKey};
-pub use transcript::{Monologue, Sentence, Transcript, transcript};
+pub use transcript::{Monologue, Sentence, Transcript, stored_among, transcript};
 pub use walk::{Walked, walk};
 pub use work::Work;

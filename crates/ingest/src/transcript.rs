@@ -79,6 +79,17 @@ pub async fn transcript(tx: &mut Tx, call: CallId) -> Result<Option<Transcript>,
     }))
 }
 
+/// Which of these calls have a transcript here, with the time at which it was stored.
+///
+/// # Errors
+/// When the database fails.
+pub async fn stored_among(
+    tx: &mut Tx,
+    calls: &[CallId],
+) -> Result<Vec<(CallId, OffsetDateTime)>, IngestError> {
+    views::stored_among(tx, calls).await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

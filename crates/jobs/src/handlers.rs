@@ -4,6 +4,9 @@
 
 mod verdict;
 
+use std::sync::Arc;
+
+use ::feedback::Engine;
 use async_trait::async_trait;
 use connector::{Connector, Event, Session, SessionError, Witness};
 use db::Db;
@@ -13,7 +16,7 @@ use kernel::{ConnectionId, RunKind, Scope, SharedAmbient};
 use queue::{Job, Verdict};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Chronicle, privacy, runtime::Handler};
+use crate::{Chronicle, feedback, privacy, runtime::Handler};
 pub(crate) use verdict::Failure;
 
 /// The kind of the job that replaces a token; its subject is a connection.
@@ -32,6 +35,8 @@ pub struct Rooms {
     pub defaults: Defaults,
     /// Clock and randomness.
     pub ambient: SharedAmbient,
+    /// What makes feedback of calls; `None` where this installation has no model for it.
+    pub feedback: Option<Arc<Engine>>,
 }
 
 /// What a job does with a session.
@@ -82,6 +87,7 @@ impl Handler for Rooms {
             Some(deed) => self.with_gong(&errand, deed).await,
             None if job.kind == REFRESH => self.refresh(&errand).await,
             None if privacy::knows(&job.kind) => privacy::work(self, &scope, &job.kind, stop).await,
+            None if job.kind == ::feedback::JOB => feedback::work(self, &scope, stop).await,
             None => return Verdict::Dead { code: "unknown_kind" },
         };
         match outcome {
@@ -196,6 +202,9 @@ impl Rooms {
         done: Done,
     ) -> Result<Verdict, Failure> {
         let (scope, connection) = (&errand.scope, session.connection());
+        if done.transcripts_came {
+            feedback::wake(self, scope).await?;
+        }
         if matches!(deed, Deed::Recheck) {
             privacy::judge_losses(self, scope, errand.connection).await?;
         }

@@ -3,6 +3,7 @@
 //! Opens rooms and lets them work. Must never hold SQL of a room, nor know `web`.
 
 mod chronicle;
+mod feedback;
 mod handlers;
 mod privacy;
 pub mod runtime;

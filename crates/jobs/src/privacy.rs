@@ -77,6 +77,7 @@ async fn erase(rooms: &Rooms, scope: &Scope) -> Result<bool, Failure> {
         Erasing::Records(id, shroud) => {
             let mask = |text: &str| shroud.mask(text);
             let records = accounts::mask_records(&mut tx, &mask).await?
+                + feedback::mask_records(&mut tx, &mask).await?
                 + queue::mask_reasons(&mut tx, &mask).await.map_err(IngestError::from)?;
             let receipt = ingest::finish_erasure(&mut tx, id, &shroud, records, rooms.ambient.now()).await?;
             let counts = receipt.map(|r| {

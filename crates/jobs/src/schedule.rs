@@ -11,7 +11,7 @@ use queue::{Lane, NewJob};
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Chronicle, Rooms, handlers::REFRESH};
+use crate::{Chronicle, Rooms, feedback, handlers::REFRESH};
 
 /// How often due polls and tokens are looked for, and connections counted: the metric must not lag behind the page by more
 /// than five seconds.
@@ -28,6 +28,8 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 /// What lies still is looked through in pages of so many, and so much of it is woken in one round.
 const PAGE: i64 = 1_000;
 const WAKES_A_ROUND: usize = 1_000;
+/// Organizations with calls to look at that are found at once.
+const MINDS: i64 = 200;
 /// A wake-up that was lost is made up for after this.
 const REWAKE_AFTER: Duration = Duration::from_secs(120);
 
@@ -49,6 +51,9 @@ pub enum ScheduleError {
     /// Accounts failed.
     #[error(transparent)]
     Accounts(#[from] accounts::AccountsError),
+    /// Looking for calls to look at failed.
+    #[error(transparent)]
+    Feedback(#[from] ::feedback::FeedbackError),
 }
 
 /// Runs the schedules until `stop`.
@@ -180,6 +185,24 @@ async fn chores(
     Ok(lost)
 }
 
+/// Calls that are to be looked at for feedback get their job.
+async fn think(rooms: &Rooms, now: OffsetDateTime) -> Result<(), ScheduleError> {
+    let mut after = None;
+    while rooms.feedback.is_some() {
+        let mut fleet = rooms.db.fleet().await?;
+        let page = ::feedback::fleet::with_work(&mut fleet, now, after, MINDS).await?;
+        let keys: Vec<_> = page.iter().map(|one| (*one, ::feedback::JOB.to_owned())).collect();
+        let spoken_for = queue::spoken_for(&mut fleet, &keys).await?;
+        drop(fleet);
+        let Some(last) = page.last().copied() else { break };
+        for (organization, _) in keys.iter().filter(|key| !spoken_for.contains(*key)) {
+            feedback::wake(rooms, &Scope::job(*organization)).await?;
+        }
+        after = Some(last);
+    }
+    Ok(())
+}
+
 /// Wakes what lies still, ends pauses that are over, and sweeps out what is old, once.
 ///
 /// # Errors
@@ -208,6 +231,7 @@ pub async fn reconcile_once(rooms: &Rooms) -> Result<(), ScheduleError> {
         }
         tx.commit().await?;
     }
+    think(rooms, now).await?;
     rooms.gates.tidy();
     Ok(())
 }

@@ -9,6 +9,7 @@ mod http;
 #[cfg(feature = "local")]
 mod local;
 mod price;
+mod qdrant;
 mod wire;
 
 pub use ask::{Answer, Ask, LanguageModel, Usage};
@@ -18,4 +19,5 @@ pub use http::Endpoint;
 #[cfg(feature = "local")]
 pub use local::MiniLm;
 pub use price::{Price, list_price};
+pub use qdrant::{Point, Qdrant};
 pub use wire::{Anthropic, OpenAi, OpenAiEmbeddings, Voyage};

@@ -10,6 +10,7 @@ mod damper;
 mod exit;
 mod gauges;
 mod logging;
+mod minds;
 mod prometheus;
 mod settings;
 mod variables;

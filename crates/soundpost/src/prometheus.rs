@@ -58,6 +58,10 @@ const KINDS: [&str; 11] = [
 
 /// Says what each metric is. Counters that an alert watches begin with zero; the others come with their first event.
 fn describe() {
+    metrics::describe_counter!(
+        "soundpost_feedback_calls_total",
+        "Calls that were looked at for feedback, by how that ended."
+    );
     metrics::describe_counter!("gong_api_calls_total", "Requests to Gong's API by endpoint and status.");
     metrics::describe_counter!("api_rate_limit_hits_total", "Answers of Gong that asked us to wait.");
     metrics::describe_counter!(

@@ -8,7 +8,11 @@ use url::{Host, Url};
 use vault::KeyRing;
 use web::TrustedProxies;
 
-use crate::{exit::Exit, variables::Variables};
+use crate::{
+    exit::Exit,
+    minds::{self, Minds},
+    variables::Variables,
+};
 
 /// Everything that `serve` and `work` need.
 #[derive(Debug)]
@@ -31,6 +35,7 @@ pub(crate) struct Settings {
     pub(crate) trusted_proxies: TrustedProxies,
     pub(crate) api_per_minute: u32,
     pub(crate) defaults: ingest::Defaults,
+    pub(crate) minds: Option<Minds>,
 }
 
 /// The callback that has to be registered in Gong.
@@ -124,6 +129,7 @@ fn from(v: &mut Variables) -> Option<Settings> {
         ),
         ..ingest::Defaults::default()
     };
+    let minds = minds::read(v);
     Some(Settings {
         api_per_minute: v.number("SOUNDPOST_API_PER_MINUTE", 6_000, 10, 1_000_000_000),
         database_connections: v.number("SOUNDPOST_DATABASE_CONNECTIONS", 24, 8, 500),
@@ -148,6 +154,7 @@ fn from(v: &mut Variables) -> Option<Settings> {
         hosts: hosts?,
         trusted_proxies: trusted_proxies?,
         defaults,
+        minds,
     })
 }
 
@@ -184,7 +191,8 @@ fn gong_url(v: &mut Variables, name: &str, default: &str) -> Option<Url> {
     url
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Plain http on this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
     url.scheme() == "http"
         && match url.host() {
             Some(Host::Domain(domain)) => domain == "localhost" || domain.ends_with(".localhost"),

@@ -22,6 +22,16 @@ pub(crate) const KNOWN: &[&str] = &[
     "SOUNDPOST_API_PER_MINUTE",
     "SOUNDPOST_ON_MISUSE",
     "SOUNDPOST_LOG_FORMAT",
+    "SOUNDPOST_MODEL_DIR",
+    "SOUNDPOST_LANGUAGE_MODEL",
+    "SOUNDPOST_LANGUAGE_URL",
+    "SOUNDPOST_LANGUAGE_KEY",
+    "SOUNDPOST_LANGUAGE_PRICE",
+    "SOUNDPOST_EMBEDDINGS",
+    "SOUNDPOST_EMBEDDINGS_URL",
+    "SOUNDPOST_EMBEDDINGS_KEY",
+    "SOUNDPOST_QDRANT_URL",
+    "SOUNDPOST_QDRANT_KEY",
     "GONG_CLIENT_ID",
     "GONG_CLIENT_SECRET",
     "GONG_AUTHORIZE_URL",
@@ -32,8 +42,15 @@ pub(crate) const KNOWN: &[&str] = &[
 ];
 
 /// Those whose value may stand in a file named by `X_FILE`.
-pub(crate) const SECRETS: &[&str] =
-    &["DATABASE_URL", "SOUNDPOST_POOLER_URL", "SOUNDPOST_KEYS", "GONG_CLIENT_SECRET"];
+pub(crate) const SECRETS: &[&str] = &[
+    "DATABASE_URL",
+    "SOUNDPOST_POOLER_URL",
+    "SOUNDPOST_KEYS",
+    "GONG_CLIENT_SECRET",
+    "SOUNDPOST_LANGUAGE_KEY",
+    "SOUNDPOST_EMBEDDINGS_KEY",
+    "SOUNDPOST_QDRANT_KEY",
+];
 
 /// The variables of this process, and what is wrong with them.
 #[derive(Debug)]

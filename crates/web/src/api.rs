@@ -4,21 +4,26 @@
 mod activity;
 pub(crate) mod answers;
 mod api_keys;
+mod boards;
 mod callback;
 mod calls;
 mod dead_letters;
+mod feedback;
 mod gong;
 mod gong_settings;
 mod me;
 mod members;
 mod organization;
 mod paging;
+mod posts;
 mod privacy;
 mod session;
 
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+pub(crate) use feedback::status::FeedbackStatus;
 pub(crate) use gong::flow_cookie;
+pub(crate) use posts::{PostView, PostsQuery};
 
 use crate::{AppState, openapi, sse};
 
@@ -42,6 +47,23 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(calls::list))
         .routes(routes!(calls::one))
         .routes(routes!(calls::transcript))
+        .routes(routes!(boards::list, boards::create))
+        .routes(routes!(boards::change, boards::archive))
+        .routes(routes!(boards::tags, boards::replace_tags))
+        .routes(routes!(posts::list))
+        .routes(routes!(posts::export))
+        .routes(routes!(posts::one, posts::change))
+        .routes(routes!(posts::evidence))
+        .routes(routes!(posts::trend))
+        .routes(routes!(posts::review))
+        .routes(routes!(posts::merge))
+        .routes(routes!(posts::split))
+        .routes(routes!(feedback::trace))
+        .routes(routes!(feedback::retry))
+        .routes(routes!(feedback::settings::show, feedback::settings::change))
+        .routes(routes!(feedback::settings::preview))
+        .routes(routes!(feedback::status::show))
+        .routes(routes!(sse::feedback_events))
         .routes(routes!(activity::list))
         .routes(routes!(api_keys::list, api_keys::create))
         .routes(routes!(api_keys::revoke))

@@ -31,7 +31,7 @@ pub(crate) use session::LiveSession;
 /// Where somebody with an initial password has to go first.
 const PASSWORD_PAGE: &str = "/password";
 /// The live events, which a page opens again by itself.
-const EVENTS: &str = "/api/v1/integrations/gong/events";
+const EVENTS: [&str; 2] = ["/api/v1/integrations/gong/events", "/api/v1/feedback/events"];
 /// What may be done before the initial password is changed.
 const BEFORE_CHANGE: [&str; 5] =
     ["/api/v1/me", "/api/v1/me/password", "/api/v1/session", "/password", "/logout"];
@@ -142,7 +142,7 @@ impl SignedIn {
 
 /// Whether a request is a person's doing. What an open page asks by itself keeps no session alive.
 fn is_use(parts: &Parts) -> bool {
-    !parts.headers.contains_key("x-live") && parts.uri.path() != EVENTS
+    !parts.headers.contains_key("x-live") && !EVENTS.contains(&parts.uri.path())
 }
 
 async fn context_of(parts: &mut Parts, state: &AppState) -> RequestContext {

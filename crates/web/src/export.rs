@@ -42,13 +42,17 @@ pub(crate) struct Exports(Arc<Mutex<HashSet<OrganizationId>>>);
 
 /// One of them; dropped when it ends.
 #[derive(Debug)]
-struct Place {
+pub(crate) struct Place {
     exports: Exports,
     organization: OrganizationId,
 }
 
 impl Exports {
-    fn take(&self, organization: OrganizationId) -> Result<Place, Problem> {
+    /// A place for one more export.
+    ///
+    /// # Errors
+    /// 429 while one of the organization is being written; 503 when others are.
+    pub(crate) fn take(&self, organization: OrganizationId) -> Result<Place, Problem> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let refused = |status, detail| {
             let wait = Duration::from_secs(60);
@@ -80,6 +84,7 @@ enum Room {
     Accounts,
     Connector,
     Ingest,
+    Feedback,
 }
 
 /// An export under way.
@@ -101,6 +106,7 @@ impl Export {
         let log = |table: &&&str| **table == "audit_log";
         let people = accounts.iter().filter(|table| !log(table)).map(|table| (Room::Accounts, *table));
         let calls = ingest::exported().into_iter().map(|table| (Room::Ingest, table));
+        let feedback = feedback::exported().into_iter().map(|table| (Room::Feedback, table));
         let connections = std::iter::once((Room::Connector, connector::EXPORTED));
         let activity = accounts.iter().filter(log).map(|table| (Room::Accounts, *table));
         let now = ambient.now().format(&time::format_description::well_known::Rfc3339).unwrap_or_default();
@@ -110,7 +116,7 @@ impl Export {
             head: Some(json!({
                 "format": FORMAT, "version": VERSION, "organization": scope.organization(), "exported_at": now,
             })),
-            tables: people.chain(connections).chain(calls).chain(activity).collect(),
+            tables: people.chain(connections).chain(calls).chain(feedback).chain(activity).collect(),
             after: None,
             rows: 0,
             ended: false,
@@ -149,6 +155,7 @@ impl Export {
             Room::Accounts => accounts::export_page(&mut tx, table, after, PAGE).await?,
             Room::Connector => connector::export_page(&mut tx, after, PAGE).await?,
             Room::Ingest => ingest::export_page(&mut tx, table, after, PAGE).await?,
+            Room::Feedback => feedback::export_page(&mut tx, table, after, PAGE).await?,
         })
     }
 }

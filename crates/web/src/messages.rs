@@ -3,6 +3,7 @@
 
 mod connecting;
 mod doing;
+mod feedback;
 mod gong;
 mod inside;
 mod ours;
@@ -85,6 +86,7 @@ pub fn all() -> impl Iterator<Item = &'static Message> {
         ours::MESSAGES,
         doing::MESSAGES,
         privacy::MESSAGES,
+        feedback::MESSAGES,
         inside::MESSAGES,
         troubleshooting::MESSAGES,
     ];

@@ -29,6 +29,7 @@ use crate::{AppState, api, problem};
         (name = "gong", description = "The Gong connection."),
         (name = "privacy", description = "How long content is kept, calls that vanished, people that are erased."),
         (name = "calls", description = "Calls and transcripts."),
+        (name = "feedback", description = "What customers ask for: boards, posts, evidence, and how they are made."),
         (name = "organization", description = "Members, API keys and the audit log."),
         (name = "jobs", description = "Background work that was given up."),
     ),

@@ -10,18 +10,24 @@ mod chart;
 mod dead_letters;
 mod docs;
 mod enter;
+mod feedback_settings;
 mod gong;
 mod gong_acts;
 mod gong_forms;
 mod gong_leave;
 mod members;
+mod one_post;
 mod organizations;
 mod overview;
+mod posts;
 mod privacy;
 mod reference;
 mod refused;
+mod review;
 mod scopes;
 mod standing;
+mod trace;
+mod trend;
 mod view;
 mod visit;
 
@@ -68,7 +74,34 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/docs/errors", get(docs::errors))
         .route("/static/{file}", get(assets::serve))
         .merge(letters_router())
+        .merge(feedback_router())
         .merge(gong_router())
+}
+
+fn feedback_router() -> Router<AppState> {
+    Router::new()
+        .route("/posts", get(posts::list))
+        .route("/posts/panel", get(posts::fresh))
+        .route("/posts/{id}", get(one_post::show).post(one_post::change))
+        .route("/posts/{id}/status", post(one_post::status))
+        .route("/posts/{id}/merge", post(one_post::merge))
+        .route("/posts/{id}/review", post(review::decide))
+        .route("/evidence/{id}/split", post(one_post::split))
+        .route("/review", get(review::list))
+        .route("/calls/{id}/feedback", get(trace::show))
+        .route("/calls/{id}/feedback/retry", post(trace::retry))
+        .route("/settings/feedback", get(feedback_settings::show))
+        .route("/settings/feedback/how", post(feedback_settings::how))
+        .route("/settings/feedback/words", post(feedback_settings::words))
+        .route("/settings/feedback/alike", post(feedback_settings::alike))
+        .route("/settings/feedback/money", post(feedback_settings::money))
+        .route("/settings/feedback/tags", post(feedback_settings::tags))
+        .route("/settings/feedback/boards", post(feedback_settings::add_board))
+        .route("/settings/feedback/boards/{id}", post(feedback_settings::change_board))
+        .route(
+            "/settings/feedback/boards/{id}/archive",
+            get(feedback_settings::ask_archive).post(feedback_settings::archive),
+        )
 }
 
 fn letters_router() -> Router<AppState> {

@@ -2,6 +2,7 @@
 
 use accounts::AccountsError;
 use connector::{ConnectError, ConnectorError};
+use feedback::FeedbackError;
 use http::StatusCode;
 use ingest::IngestError;
 use queue::QueueError;
@@ -92,6 +93,23 @@ impl From<IngestError> for Problem {
                 Self::new(StatusCode::CONFLICT, code, "The Gong connection is paused or not connected.")
             }
             IngestError::Db(_) | IngestError::Queue(_) => Self::unavailable(code, &error),
+            _ => Self::internal(code, &error),
+        }
+    }
+}
+
+impl From<FeedbackError> for Problem {
+    fn from(error: FeedbackError) -> Self {
+        let code = error.code();
+        match &error {
+            FeedbackError::Setting { field, fix } => Self::field(*field, *fix),
+            FeedbackError::NotFound { what } => Self::not_found(what),
+            FeedbackError::Changed => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                code,
+                "This was changed meanwhile, so nothing was done. Read it again and repeat the change on what it is now.",
+            ),
+            FeedbackError::Db(_) | FeedbackError::Queue(_) => Self::unavailable(code, &error),
             _ => Self::internal(code, &error),
         }
     }

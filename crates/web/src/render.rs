@@ -107,7 +107,7 @@ fn set_body(response: &mut Response, text: Vec<u8>, kind: &'static str) {
 /// Ends handlers that take too long; live events have no end.
 pub(crate) async fn in_time(request: Request, next: Next) -> Response {
     let longest = match request.uri().path() {
-        "/api/v1/integrations/gong/events" => return next.run(request).await,
+        "/api/v1/integrations/gong/events" | "/api/v1/feedback/events" => return next.run(request).await,
         "/api/integrations/gong/callback" | "/api/v1/integrations/gong/connect-key" => LONGEST_WITH_GONG,
         path if path.starts_with("/settings/integrations/gong") => LONGEST_WITH_GONG,
         _ => LONGEST,

@@ -1,4 +1,4 @@
-//! `GET /api/v1/integrations/gong/events`: the connection as it changes. Every event holds the whole state, so that one
+//! `GET /api/v1/integrations/gong/events`: the connection as it changes; `GET /api/v1/feedback/events`: how feedback stands. Every event holds the whole state, so that one
 //! that was missed does not matter. Who may look is asked again every three seconds; whoever still may hears a beat, so that
 //! silence means a stream that something on the way holds back.
 
@@ -33,7 +33,7 @@ use crate::{
     auth::{self, ApiCaller, Credential},
 };
 pub(crate) use reader::Readers;
-use reader::{MOVING, Seen};
+use reader::{About, MOVING, Seen};
 
 /// The most streams of one process.
 const MOST: usize = 2_000;
@@ -105,11 +105,37 @@ impl Drop for Place {
     ),
 )]
 pub(crate) async fn events(State(state): State<AppState>, caller: ApiCaller) -> Result<Response, Problem> {
-    caller.require(&state, Permission::ViewConnection).await?;
+    open(state, caller, (Permission::ViewConnection, About::Gong)).await
+}
+
+/// Live events: `status` events with what `GET /api/v1/feedback/status` answers, one at once and one when it changes; every
+/// three seconds a `beat` without content. Asking for them does not keep a session alive.
+#[utoipa::path(
+    get, path = "/api/v1/feedback/events", tag = "feedback", operation_id = "watchFeedback",
+    responses(
+        (status = 200, description = "Server-sent events: `status` with an increasing id, and `beat`.", body = String, content_type = "text/event-stream"),
+        (status = 429, description = "The organization has too many streams open.", content_type = "application/problem+json"),
+        Reading
+    ),
+)]
+pub(crate) async fn feedback_events(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+) -> Result<Response, Problem> {
+    open(state, caller, (Permission::ViewFeedback, About::Feedback)).await
+}
+
+async fn open(
+    state: AppState,
+    caller: ApiCaller,
+    (permission, about): (Permission, About),
+) -> Result<Response, Problem> {
+    caller.require(&state, permission).await?;
     let place = state.streams.take(caller.scope.organization())?;
     let (sender, receiver) = mpsc::channel::<Result<Event, Infallible>>(2);
     let stream = Stream {
-        seen: state.readers.follow(&state, caller.scope.organization()),
+        seen: state.readers.follow(&state, (caller.scope.organization(), about)),
+        permission,
         scope: caller.scope,
         credential: caller.credential.clone(),
         state,
@@ -127,6 +153,7 @@ pub(crate) async fn events(State(state): State<AppState>, caller: ApiCaller) -> 
 struct Stream {
     state: AppState,
     scope: Scope,
+    permission: Permission,
     credential: Credential,
     seen: watch::Receiver<Option<Arc<Seen>>>,
     sender: mpsc::Sender<Result<Event, Infallible>>,
@@ -147,7 +174,7 @@ impl Stream {
                 () = self.sender.closed() => return,
                 // A database that does not answer now is asked again in three seconds.
                 _ = recheck.tick() => match auth::recheck(&self.state, &self.credential).await {
-                    Ok(Some(scope)) if may_look(&scope, &self.scope) => {
+                    Ok(Some(scope)) if may_look(&scope, &self.scope, self.permission) => {
                         if !self.send(Event::default().event("beat").data("{}")).await {
                             return;
                         }
@@ -178,8 +205,8 @@ impl Stream {
     }
 }
 
-fn may_look(now: &Scope, then: &Scope) -> bool {
-    now.organization() == then.organization() && Permission::ViewConnection.granted_to(now.actor())
+fn may_look(now: &Scope, then: &Scope, permission: Permission) -> bool {
+    now.organization() == then.organization() && permission.granted_to(now.actor())
 }
 
 #[cfg(test)]

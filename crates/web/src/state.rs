@@ -13,6 +13,7 @@ use vault::KeyRing;
 use crate::{
     client_address::TrustedProxies,
     export::Exports,
+    feedback::FeedbackOffers,
     health::Health,
     quota::Quotas,
     sse::{Readers, Streams},
@@ -43,6 +44,8 @@ pub struct Parts {
     pub authorize_url: Url,
     /// Whose `X-Forwarded-For` is believed; mostly nobody's.
     pub trusted_proxies: TrustedProxies,
+    /// What feedback can be made with here.
+    pub feedback: FeedbackOffers,
     /// Set when the process begins to stop.
     pub stop: CancellationToken,
 }

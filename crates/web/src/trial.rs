@@ -82,6 +82,7 @@ fn state() -> AppState {
         public_url: url(ORIGIN),
         authorize_url,
         trusted_proxies: TrustedProxies::default(),
+        feedback: crate::FeedbackOffers::default(),
         stop: CancellationToken::new(),
     })
 }
@@ -290,7 +291,7 @@ async fn api_02_every_operation_is_described_and_reachable() {
     let count = ids.len();
     ids.sort();
     ids.dedup();
-    assert_eq!((ids.len(), count), (count, 46));
+    assert_eq!((ids.len(), count), (count, 68));
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod logins;
 mod pace;
 mod pages;
 mod pooler;
+mod posts;
 mod report;
 mod requests;
 mod start;
@@ -36,7 +37,7 @@ pub(crate) struct Options {
 type Scenario = fn(&Ground, &Options, &mut Part) -> Result<(), Fault>;
 
 /// In the order of the report.
-const SCENARIOS: [(&str, Scenario); 13] = [
+const SCENARIOS: [(&str, Scenario); 14] = [
     ("requests", requests::measure),
     ("pace-3", pace::at_the_limit),
     ("pace-default", pace::by_default),
@@ -50,6 +51,7 @@ const SCENARIOS: [(&str, Scenario); 13] = [
     ("streams", load::streams),
     ("logins", logins::measure),
     ("pooler", pooler::measure),
+    ("posts", posts::measure),
 ];
 
 /// Measures what was asked for; `false` when a promise was not kept.

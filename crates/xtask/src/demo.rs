@@ -1,7 +1,8 @@
 //! `cargo xtask demo`: a stranger's first look. Builds the programs, gives them a private PostgreSQL and a simulated
-//! Gong, connects the two through the real OAuth pages, and shows the history coming in.
+//! Gong, connects the two through the real OAuth pages, and shows the history coming in and becoming posts.
 //! Speaks to our programs only as the outside does: commands, environment, HTTP.
 
+pub(crate) mod feedback;
 mod keep;
 mod programs;
 mod progress;
@@ -15,7 +16,7 @@ use crate::args::Arguments;
 use crate::fault::{Doing, Fault};
 use crate::postgres::Postgres;
 use crate::workspace::Workspace;
-use crate::{run, stop};
+use crate::{model, run, stop};
 use keep::Keep;
 use programs::{App, Simulator};
 pub(crate) use programs::{generate_key, tail};
@@ -70,17 +71,20 @@ pub(crate) fn command(arguments: Arguments) -> Result<bool, Fault> {
 
     let database = Database::start(&workspace, &keep)?;
     let simulator = Simulator::start(&folder, &keep, &options)?;
-    let mut app = App::new(&folder, &keep, &simulator, &database.url, &options)?;
+    let model = model::ensure(&workspace)?;
+    let mut app = App::new(&folder, &keep, &simulator, (&database.url, &model), &options)?;
     app.prepare(&keep)?;
     app.serve(&keep)?;
     say(&format!("soundpost is up: {}", app.url));
 
     let mut visitor = Visitor::log_in(&app.url, keep::OWNER, &keep.password()?)?;
     let start = Instant::now();
+    feedback::board(&mut visitor)?;
     let news = visitor.connect()?;
     let outcome = progress::watch(&mut visitor, &mut app)?;
     let complete = summary::print(&mut visitor, &simulator, &outcome, news.then(|| start.elapsed()))?;
-    println!("\n  open      {}/settings/integrations/gong", app.url);
+    let made = feedback::watch(&mut visitor, &mut app)?;
+    println!("\n  open      {0}/posts and {0}/settings/integrations/gong", app.url);
     println!("  e-mail    {}\n  password  {}", keep::OWNER, keep.password()?);
     println!(
         "  settings  {} (to run soundpost's other commands: `set -a; . FILE`)",
@@ -88,7 +92,7 @@ pub(crate) fn command(arguments: Arguments) -> Result<bool, Fault> {
     );
     println!("  logs      {}", keep.folder().display());
     if options.exit {
-        return Ok(complete);
+        return Ok(complete && made);
     }
     println!("\nUp until Ctrl-C.");
     wait(&mut app, simulator)?;

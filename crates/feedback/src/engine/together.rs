@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::{Ended, Engine, Run, Task, VECTORS_AT_ONCE};
 use crate::{
-    Evidence, FeedbackError, Item, Source,
+    Evidence, FeedbackError, Item, Quote, Source,
+    index::Proposed,
     near::{Copy, Verdict, decide, from_bytes},
     store::{boards, evidence, ledger, posts, stages, vectors},
 };
@@ -18,6 +19,8 @@ use crate::{
 pub(super) struct Work<'a> {
     pub(super) task: &'a Task,
     pub(super) source: &'a Source,
+    /// What the index proposes, where there is one.
+    pub(super) proposed: Option<Proposed>,
 }
 
 /// What wishes of a call are compared with.
@@ -27,6 +30,8 @@ struct Table {
     old: Vec<Evidence>,
     /// Which of that was found again.
     kept: Vec<EvidenceId>,
+    /// The titles of what is found now.
+    titles: Vec<String>,
     /// Wishes that somebody took out of posts.
     partings: Vec<(String, PostId)>,
 }
@@ -38,6 +43,22 @@ struct Hung {
     joined: &'static str,
     similarity: Option<f32>,
     doubt: Option<PostId>,
+}
+
+impl Table {
+    /// What was found in this call before and is the same wish: by its title; or, where its words changed (a name was taken out
+    /// of them), by the moment at which it was said.
+    fn same(&self, item: &Item) -> Option<&Evidence> {
+        let title = item.title.to_lowercase();
+        let mut left = self.old.iter().filter(|one| !self.kept.contains(&one.id));
+        let moment = |quotes: &[Quote]| quotes.first().map(|quote| (quote.start_ms, quote.end_ms));
+        left.clone().find(|one| one.title.to_lowercase() == title).or_else(|| {
+            left.find(|one| {
+                moment(&one.quotes) == moment(&item.quotes)
+                    && !self.titles.contains(&one.title.to_lowercase())
+            })
+        })
+    }
 }
 
 const fn word(verdict: Verdict) -> &'static str {
@@ -63,13 +84,14 @@ impl Engine {
         let mut tx = db.begin(scope).await?;
         vectors::lock(&mut tx).await?;
         let (task, call) = (work.task, work.task.call);
-        if !ledger::hold(&mut tx, call, task.taken.tries).await? {
+        if !ledger::hold(&mut tx, &task.taken).await? {
             return Ok(Ended::Overtaken);
         }
         let mut table = Table {
-            copy: self.copy(&mut tx, scope).await?,
+            copy: self.copy(&mut tx, scope, work.proposed.as_ref()).await?,
             old: evidence::of_call(&mut tx, call).await?,
             kept: Vec::new(),
+            titles: items.iter().map(|(item, _)| item.title.to_lowercase()).collect(),
             partings: evidence::partings(&mut tx, call).await?,
         };
         evidence::make_way(&mut tx, call).await?;
@@ -97,7 +119,9 @@ impl Engine {
         self.note(&mut tx, task, state, reason, Some(run), count).await?;
         tx.announce("feedback").await?;
         tx.commit().await?;
-        self.copies.keep(scope.organization(), Arc::new(table.copy));
+        if self.index.is_none() {
+            self.copies.keep(scope.organization(), Arc::new(table.copy));
+        }
         Ok(if count == 0 { Ended::Nothing } else { Ended::Found(count) })
     }
 
@@ -119,16 +143,15 @@ impl Engine {
         let verdict = decide(&near, run.thresholds, &parted);
         let line =
             json!({ "title": item.title, "verdict": word(verdict), "near": near.first().map(|n| n.1) });
-        let same =
-            table.old.iter().find(|one| one.title.to_lowercase() == title && !table.kept.contains(&one.id));
-        if let Some(one) = same {
+        if let Some(one) = table.same(item) {
             let joined = match (one.is_placed, one.is_joined) {
                 (true, _) => "person",
                 (_, true) => "joined",
                 _ => "maker",
             };
             let hung = Hung { id, post: one.post, joined, similarity: one.similarity, doubt: one.doubt };
-            table.kept.push(one.id);
+            let kept = one.id;
+            table.kept.push(kept);
             return Ok((hung, line));
         }
         let asks = run.settings.mode == FeedbackMode::Approval;
@@ -188,15 +211,31 @@ impl Engine {
         evidence::insert(tx, &new).await
     }
 
-    /// The vectors of this organization, up to date.
-    async fn copy(&self, tx: &mut Tx, scope: &Scope) -> Result<Copy, FeedbackError> {
+    /// The vectors of this organization, up to date; where there is an index, those that it proposes and those that are newer.
+    async fn copy(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        proposed: Option<&Proposed>,
+    ) -> Result<Copy, FeedbackError> {
         let model = self.embedder.model();
         let gone = vectors::gone(tx).await?;
+        if self.index.is_some() && proposed.is_none() {
+            return Ok(Copy::of(model, gone));
+        }
         let kept = self.copies.take(scope.organization());
         let mut copy = match kept.filter(|copy| copy.gone == gone && copy.model == model.as_str()) {
             Some(copy) => Arc::unwrap_or_clone(copy),
             None => Copy::of(model, gone),
         };
+        if let Some(proposed) = proposed {
+            copy = Copy::of(model, gone);
+            copy.changed = proposed.changed;
+            let posts: Vec<PostId> = proposed.posts.iter().copied().collect();
+            for row in vectors::of(tx, model.as_str(), &posts).await? {
+                copy.put(row.post_id, &from_bytes(&row.vector));
+            }
+        }
         loop {
             let rows = vectors::since(tx, model.as_str(), copy.changed, VECTORS_AT_ONCE).await?;
             let last = rows.len();
@@ -219,12 +258,17 @@ impl Engine {
         let posts = vectors::missing(&mut tx, self.embedder.model().as_str(), 100).await?;
         tx.commit().await?;
         if posts.is_empty() {
+            if let Some(index) = &self.index {
+                index.follow(db, scope, self.embedder.model()).await?;
+            }
             return Ok(0);
         }
         let texts: Vec<String> =
             posts.iter().map(|(_, title, summary, _)| format!("{title}. {summary}")).collect();
         let (found, _) = self.embedder.embed(&texts).await?;
         let mut tx = db.begin(scope).await?;
+        // Changes get their numbers in the order in which they can be seen.
+        vectors::lock(&mut tx).await?;
         for ((post, _, _, version), vector) in posts.iter().zip(&found) {
             if crate::store::posts::load(&mut tx, *post).await?.is_some_and(|post| post.version == *version) {
                 vectors::put(&mut tx, *post, self.embedder.model().as_str(), vector).await?;

@@ -39,6 +39,17 @@ pub(crate) async fn list(tx: &mut Tx) -> Result<Vec<Board>, FeedbackError> {
     Ok(rows.into_iter().map(board).collect())
 }
 
+/// The names of the newest boards, those that were put away too.
+pub(crate) async fn names(tx: &mut Tx) -> Result<Vec<(BoardId, String)>, FeedbackError> {
+    sqlx::query_as(
+        "select id, name from boards where organization_id = $1 order by created_at desc limit 1000",
+    )
+    .bind(tx.scope().organization())
+    .fetch_all(&mut **tx)
+    .await
+    .map_err(FeedbackError::db("reading the names of boards"))
+}
+
 pub(crate) async fn is_live(tx: &mut Tx, board: BoardId) -> Result<bool, FeedbackError> {
     sqlx::query_scalar(
         "select exists (select from boards where organization_id = $1 and id = $2 and archived_at is null)",

@@ -102,6 +102,16 @@ pub(crate) async fn of_call(tx: &mut Tx, call: CallId) -> Result<Vec<Evidence>, 
     read(tx, tail, call.uuid(), None, 100).await
 }
 
+/// All evidence of the organization behind this one, in the order of ids.
+pub(crate) async fn behind(
+    tx: &mut Tx,
+    after: Option<EvidenceId>,
+    most: i64,
+) -> Result<Vec<Evidence>, FeedbackError> {
+    let tail = "id > $2 and $3::timestamptz is null and $4::uuid is null order by id limit $5";
+    read(tx, tail, after.map_or_else(uuid::Uuid::nil, |id| id.uuid()), None, most).await
+}
+
 /// One piece of evidence.
 pub(crate) async fn one(tx: &mut Tx, id: EvidenceId) -> Result<Option<Evidence>, FeedbackError> {
     let tail = "id = $2 and $3::timestamptz is null and $4::uuid is null limit $5";
@@ -213,6 +223,21 @@ pub(crate) async fn place_all(tx: &mut Tx, from: PostId, to: PostId) -> Result<u
     .await
     .map_err(FeedbackError::db("moving evidence"))?;
     Ok(done.rows_affected())
+}
+
+/// Who was said to be like a post that was merged is like the post that it was merged into.
+pub(crate) async fn redirect_doubts(tx: &mut Tx, from: PostId, to: PostId) -> Result<(), FeedbackError> {
+    sqlx::query(
+        "update evidence set doubt_post_id = case when post_id = $3 then null else $3 end
+         where organization_id = $1 and doubt_post_id = $2",
+    )
+    .bind(tx.scope().organization())
+    .bind(from)
+    .bind(to)
+    .execute(&mut **tx)
+    .await
+    .map_err(FeedbackError::db("moving doubts"))?;
+    Ok(())
 }
 
 /// The doubt about a post's evidence is settled.

@@ -48,10 +48,14 @@ pub(crate) async fn want(
 #[derive(FromRow, Debug, Clone)]
 pub(crate) struct Taken {
     pub(crate) call_id: CallId,
-    /// Counts the tries; who works on a call holds this number.
+    /// Counts the tries since the call was entered.
     pub(crate) tries: i32,
+    /// When somebody else may take it; who works on a call holds this moment.
+    pub(crate) due_at: OffsetDateTime,
     pub(crate) content_hash: Option<Vec<u8>>,
     pub(crate) made_by: Option<String>,
+    /// Why the try before did not end; none where it did not even say so.
+    pub(crate) reason: Option<String>,
 }
 
 /// Takes calls that are due, the newest transcripts first, and puts them off in case nobody comes back to them.
@@ -66,7 +70,7 @@ pub(crate) async fn take_due(
             select call_id from feedback_calls
             where organization_id = $1 and state in ('wanted', 'waiting') and due_at <= $3
             order by stored_at desc, call_id limit $2 for update skip locked) due
-         where f.call_id = due.call_id returning f.call_id, f.tries, f.content_hash, f.made_by",
+         where f.call_id = due.call_id returning f.call_id, f.tries, f.due_at, f.content_hash, f.made_by, f.reason",
     )
     .bind(tx.scope().organization())
     .bind(most)
@@ -77,18 +81,21 @@ pub(crate) async fn take_due(
     .map_err(FeedbackError::db("taking calls"))
 }
 
-/// Whether this try is still the one that counts; the row stays locked to the end of the transaction.
-pub(crate) async fn hold(tx: &mut Tx, call: CallId, tries: i32) -> Result<bool, FeedbackError> {
-    let held: Option<i32> = sqlx::query_scalar(
-        "select tries from feedback_calls
-         where organization_id = $1 and call_id = $2 and state in ('wanted', 'waiting') for update",
+/// Whether this try is still the one that counts, of the transcript as it is now; the row stays locked to the end of the
+/// transaction, so that what is stored in it is never of words that are gone.
+pub(crate) async fn hold(tx: &mut Tx, taken: &Taken) -> Result<bool, FeedbackError> {
+    let held: Option<(i32, OffsetDateTime)> = sqlx::query_as(
+        "select tries, due_at from feedback_calls f
+         where organization_id = $1 and call_id = $2 and state in ('wanted', 'waiting')
+            and not exists (select from feedback_changes c where c.call_id = f.call_id)
+         for update",
     )
     .bind(tx.scope().organization())
-    .bind(call)
+    .bind(taken.call_id)
     .fetch_optional(&mut **tx)
     .await
     .map_err(FeedbackError::db("holding a call"))?;
-    Ok(held == Some(tries))
+    Ok(held == Some((taken.tries, taken.due_at)))
 }
 
 /// How a try ended.
@@ -135,6 +142,34 @@ pub(crate) async fn wake(tx: &mut Tx, reason: &str, now: OffsetDateTime) -> Resu
     .await
     .map_err(FeedbackError::db("waking calls"))?;
     Ok(done.rows_affected())
+}
+
+/// All calls that waited for something are due now.
+pub(crate) async fn wake_all(tx: &mut Tx, now: OffsetDateTime) -> Result<u64, FeedbackError> {
+    let done = sqlx::query(
+        "update feedback_calls set due_at = $2 where organization_id = $1 and state = 'waiting' and due_at > $2",
+    )
+    .bind(tx.scope().organization())
+    .bind(now)
+    .execute(&mut **tx)
+    .await
+    .map_err(FeedbackError::db("waking calls"))?;
+    Ok(done.rows_affected())
+}
+
+/// A call that was given up is looked at again; false when it was not given up.
+pub(crate) async fn retry(tx: &mut Tx, call: CallId, now: OffsetDateTime) -> Result<bool, FeedbackError> {
+    let done = sqlx::query(
+        "update feedback_calls set state = 'wanted', reason = null, tries = 0, due_at = $3, finished_at = null
+         where organization_id = $1 and call_id = $2 and state = 'failed'",
+    )
+    .bind(tx.scope().organization())
+    .bind(call)
+    .bind(now)
+    .execute(&mut **tx)
+    .await
+    .map_err(FeedbackError::db("looking at a call again"))?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// All calls are looked at again, the newest first; those that nothing changed for cost a look at a hash.

@@ -213,6 +213,18 @@ pub(crate) async fn counts(tx: &mut Tx) -> Result<Vec<(String, i64)>, FeedbackEr
         .map_err(FeedbackError::db("counting posts"))
 }
 
+/// How many published posts were made since then.
+pub(crate) async fn new_since(tx: &mut Tx, since: OffsetDateTime) -> Result<i64, FeedbackError> {
+    sqlx::query_scalar(
+        "select count(*) from posts where organization_id = $1 and state = 'published' and created_at >= $2",
+    )
+    .bind(tx.scope().organization())
+    .bind(since)
+    .fetch_one(&mut **tx)
+    .await
+    .map_err(FeedbackError::db("counting new posts"))
+}
+
 /// How often a post was asked for, week by week, the oldest first.
 pub(crate) async fn trend(tx: &mut Tx, post: PostId) -> Result<Vec<(OffsetDateTime, i64)>, FeedbackError> {
     sqlx::query_as(

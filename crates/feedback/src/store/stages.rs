@@ -6,7 +6,7 @@ use models::Usage;
 use sqlx::{FromRow, types::Json};
 use time::{Date, OffsetDateTime};
 
-use crate::FeedbackError;
+use crate::{FeedbackError, Preview, Thresholds};
 
 /// What a stage left.
 pub(crate) struct Left<'a> {
@@ -163,4 +163,27 @@ pub(crate) async fn usage(tx: &mut Tx) -> Result<Vec<(Date, String, i64, i64, i6
     .fetch_all(&mut **tx)
     .await
     .map_err(FeedbackError::db("reading what models used"))
+}
+
+/// What other thresholds would have done with the wishes of the newest calls.
+pub(crate) async fn preview(tx: &mut Tx, thresholds: Thresholds) -> Result<Preview, FeedbackError> {
+    let (compared, joined, asked, would_join, would_ask, would_part): (i64, i64, i64, i64, i64, i64) = sqlx::query_as(
+        "with newest as (
+            select output from feedback_stages where organization_id = $1 and stage = 'deduplicate' order by at desc limit 20000),
+         wishes as (
+            select w ->> 'verdict' as verdict, (w ->> 'near')::real as near
+            from newest, jsonb_array_elements(case jsonb_typeof(output) when 'array' then output else '[]' end) w
+            where jsonb_typeof(w -> 'near') = 'number')
+         select count(*), count(*) filter (where verdict = 'join'), count(*) filter (where verdict = 'ask'),
+            count(*) filter (where near >= $2), count(*) filter (where near >= $3 and near < $2),
+            count(*) filter (where verdict = 'join' and near < $2)
+         from wishes",
+    )
+    .bind(tx.scope().organization())
+    .bind(thresholds.join_at)
+    .bind(thresholds.ask_at)
+    .fetch_one(&mut **tx)
+    .await
+    .map_err(FeedbackError::db("trying other thresholds"))?;
+    Ok(Preview { compared, joined, asked, would_join, would_ask, would_part })
 }

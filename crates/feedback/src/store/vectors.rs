@@ -53,6 +53,31 @@ pub(crate) async fn since(
     .map_err(FeedbackError::db("reading vectors"))
 }
 
+/// Every post with a vector of a model, and of which change that is.
+pub(crate) async fn marks(tx: &mut Tx, model: &str) -> Result<Vec<(PostId, i64)>, FeedbackError> {
+    sqlx::query_as("select post_id, changed from post_vectors where organization_id = $1 and model = $2")
+        .bind(tx.scope().organization())
+        .bind(model)
+        .fetch_all(&mut **tx)
+        .await
+        .map_err(FeedbackError::db("listing vectors"))
+}
+
+/// Vectors of these posts, as far as they have one of this model.
+pub(crate) async fn of(tx: &mut Tx, model: &str, posts: &[PostId]) -> Result<Vec<Row>, FeedbackError> {
+    let posts: Vec<_> = posts.iter().map(|post| post.uuid()).collect();
+    sqlx::query_as(
+        "select post_id, vector, changed from post_vectors
+         where organization_id = $1 and model = $2 and post_id = any ($3)",
+    )
+    .bind(tx.scope().organization())
+    .bind(model)
+    .bind(posts)
+    .fetch_all(&mut **tx)
+    .await
+    .map_err(FeedbackError::db("reading vectors of posts"))
+}
+
 /// Puts a post's vector in the place of its last one.
 pub(crate) async fn put(
     tx: &mut Tx,

@@ -241,6 +241,20 @@ pub(crate) async fn transcript(tx: &mut Tx, call: CallId) -> Result<Option<Trans
     .map_err(IngestError::db("reading a transcript"))
 }
 
+pub(crate) async fn stored_among(
+    tx: &mut Tx,
+    calls: &[CallId],
+) -> Result<Vec<(CallId, OffsetDateTime)>, IngestError> {
+    sqlx::query_as(
+        "select call_id, stored_at from gong_transcripts where organization_id = $1 and call_id = any ($2)",
+    )
+    .bind(tx.scope().organization())
+    .bind(calls.iter().map(|call| call.uuid()).collect::<Vec<_>>())
+    .fetch_all(&mut **tx)
+    .await
+    .map_err(IngestError::db("looking which calls have a transcript"))
+}
+
 /// The Gong workspaces that the newest calls name.
 pub(crate) async fn workspace_ids(tx: &mut Tx, connection: ConnectionId) -> Result<Vec<String>, IngestError> {
     sqlx::query_scalar(

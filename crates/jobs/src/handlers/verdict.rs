@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use accounts::{Entry, RequestInfo, actions};
 use connector::{SessionError, reason};
+use feedback::FeedbackError;
 use gong::{GongError, HeldReason};
 use ingest::IngestError;
 use kernel::RunKind;
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::{Deed, Errand, Rooms};
+use crate::feedback::AILING;
 
 /// Why a job did not end well.
 #[derive(Debug)]
@@ -21,6 +23,7 @@ pub(crate) enum Failure {
     Session(SessionError),
     Ingest(IngestError),
     Accounts(accounts::AccountsError),
+    Feedback(FeedbackError),
     /// Gong refuses even a fresh credential.
     Refused,
 }
@@ -40,6 +43,12 @@ impl From<IngestError> for Failure {
 impl From<accounts::AccountsError> for Failure {
     fn from(error: accounts::AccountsError) -> Self {
         Self::Accounts(error)
+    }
+}
+
+impl From<FeedbackError> for Failure {
+    fn from(error: FeedbackError) -> Self {
+        Self::Feedback(error)
     }
 }
 
@@ -68,6 +77,11 @@ impl Rooms {
             Failure::Session(SessionError::Later { at }) => Verdict::Later { at, why: "token_not_yet" },
             Failure::Session(SessionError::Connector(error)) => self.failed_here(&error, error.code()),
             Failure::Accounts(error) => self.failed_here(&error, error.code()),
+            // Vectors for posts that have none: they can wait.
+            Failure::Feedback(FeedbackError::Model(_) | FeedbackError::Index(_)) => {
+                Verdict::Later { at: now + AILING, why: "model_does_not_help" }
+            }
+            Failure::Feedback(error) => self.failed_here(&error, error.code()),
             Failure::Ingest(IngestError::Gong(error)) => self.judge_gong(errand, error, now).await,
             Failure::Ingest(IngestError::ErasuresChanged) => Verdict::Next,
             Failure::Ingest(IngestError::Flood { this_hour, usual }) => {

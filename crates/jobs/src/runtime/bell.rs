@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 /// What apalis' trigger calls when a due job is inserted.
 const CHANNEL: &str = "apalis::job::insert";
 /// Jobs of which nobody told that they would become due are found within this time: those that another process put off.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+const LOOK_EVERY: Duration = Duration::from_secs(3);
 /// A fetch that is under way may have missed the job that the bell rang for: ring once more after this time.
 const ECHO_AFTER: Duration = Duration::from_millis(30);
 

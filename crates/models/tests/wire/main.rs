@@ -3,6 +3,7 @@
 
 mod answers;
 mod embeddings;
+mod qdrant;
 mod secrets;
 mod troubles;
 

@@ -11,9 +11,13 @@ pub(crate) async fn call(gong_call_id: &str, organization: OrganizationId, json:
     let db = open().await?;
     let mut tx = db.begin(&Scope::operator(organization)).await.doing("opening the database")?;
     let connection = connector::current(&mut tx).await.doing("finding the connection")?;
-    let explained = ingest::explain(&mut tx, connection.as_ref().map(|c| c.id), gong_call_id)
+    let mut explained = ingest::explain(&mut tx, connection.as_ref().map(|c| c.id), gong_call_id)
         .await
         .doing("explaining the call")?;
+    if let Some(call) = explained.call {
+        let steps = feedback::explain(&mut tx, call).await.doing("explaining what came of the call")?;
+        explained.steps.extend(steps);
+    }
     if json {
         let line =
             json!({ "gong_call_id": gong_call_id, "found": explained.found, "steps": explained.steps });

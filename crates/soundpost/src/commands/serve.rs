@@ -7,13 +7,15 @@ use db::Events;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
-use web::{AppState, Limits, Parts};
+use web::{AppState, FeedbackOffers, Limits, Parts};
 
 use super::work;
 use crate::{
     assemble::{self, House},
     exit::{Doing, Exit},
-    logging, prometheus,
+    logging,
+    minds::Minds,
+    prometheus,
     settings::{self, Settings},
 };
 
@@ -42,7 +44,7 @@ pub(crate) async fn run(workers: bool) -> Result<(), Exit> {
     let http_stop = stop.clone();
     tasks.spawn(serve(listener, router, http_stop));
     if workers {
-        work::start(&house, &settings, &stop, &mut tasks);
+        work::start(&house, &settings, &stop, &mut tasks)?;
     }
     tracing::info!(address = %address, public.url = %settings.public_url, workers, "Serving.");
     let ended = work::until_stopped(&stop, &mut tasks).await;
@@ -80,6 +82,7 @@ fn state(settings: &Settings, house: &House, stop: &CancellationToken) -> AppSta
         public_url: settings.public_url.clone(),
         authorize_url: settings.authorize_url.clone(),
         trusted_proxies: settings.trusted_proxies.clone(),
+        feedback: settings.minds.as_ref().map_or_else(FeedbackOffers::default, Minds::offers),
         stop: stop.clone(),
     })
 }

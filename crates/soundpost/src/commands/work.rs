@@ -29,7 +29,7 @@ pub(crate) async fn run() -> Result<(), Exit> {
     let mut tasks = JoinSet::new();
     super::serve::metrics(&settings, metrics, &stop, &mut tasks).await?;
     watch(&house, &stop, &mut tasks);
-    start(&house, &settings, &stop, &mut tasks);
+    start(&house, &settings, &stop, &mut tasks)?;
     tracing::info!("Working on jobs.");
     let ended = until_stopped(&stop, &mut tasks).await;
     house.connector.drain().await;
@@ -54,19 +54,20 @@ pub(crate) fn watch(house: &House, stop: &CancellationToken, tasks: &mut JoinSet
     });
 }
 
-/// Starts workers and schedules. Answers that a crash left in escrow are stored first.
+/// Starts workers and schedules, with the models that they think with. Answers that a crash left in escrow are stored first.
 pub(crate) fn start(
     house: &House,
     settings: &settings::Settings,
     stop: &CancellationToken,
     tasks: &mut JoinSet<()>,
-) {
+) -> Result<(), Exit> {
     let rooms = Rooms {
         db: house.db.clone(),
         connector: house.connector.clone(),
         gates: house.gates.clone(),
         defaults: settings.defaults.clone(),
         ambient: house.ambient.clone(),
+        feedback: settings.minds.as_ref().map(|minds| minds.engine(&house.ambient)).transpose()?,
     };
     let replayed = CancellationToken::new();
     let (begin, end) = (replayed.clone(), stop.clone());
@@ -89,6 +90,7 @@ pub(crate) fn start(
             tracing::error!(error = &error as &dyn std::error::Error, "The workers ended.");
         }
     });
+    Ok(())
 }
 
 /// Waits for the database as long as it takes; false when told to stop meanwhile.

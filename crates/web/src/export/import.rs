@@ -38,6 +38,9 @@ pub enum TransferError {
     /// Ingestion refused.
     #[error(transparent)]
     Ingest(#[from] ingest::IngestError),
+    /// The room of feedback refused.
+    #[error(transparent)]
+    Feedback(#[from] feedback::FeedbackError),
     /// The database failed.
     #[error(transparent)]
     Db(#[from] db::DbError),
@@ -154,7 +157,9 @@ impl Import {
         let mut tx = self.db.begin(&Scope::operator(organization)).await?;
         if self.table == connector::EXPORTED {
             connector::import_rows(&mut tx, &rows).await?;
-        } else if !ingest::import_rows(&mut tx, &self.table, &rows).await? {
+        } else if !ingest::import_rows(&mut tx, &self.table, &rows).await?
+            && !feedback::import_rows(&mut tx, &self.table, &rows).await?
+        {
             return Err(self.wrong("a table that this version does not know"));
         }
         Ok(tx.commit().await?)

@@ -21,8 +21,9 @@ const CSS: usize = 0;
 const HTMX: usize = 1;
 const LIVE: usize = 2;
 const FAVICON: usize = 3;
+const REVIEW: usize = 4;
 
-static FILES: [File; 4] = [
+static FILES: [File; 5] = [
     File {
         name: "soundpost.css",
         kind: "text/css; charset=utf-8",
@@ -39,12 +40,18 @@ static FILES: [File; 4] = [
         bytes: include_bytes!("../../static/live.js"),
     },
     File { name: "favicon.svg", kind: "image/svg+xml", bytes: include_bytes!("../../static/favicon.svg") },
+    File {
+        name: "review.js",
+        kind: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("../../static/review.js"),
+    },
 ];
 
-static HASHES: LazyLock<[String; 4]> =
-    LazyLock::new(|| [CSS, HTMX, LIVE, FAVICON].map(|at| hex::encode(&Sha256::digest(FILES[at].bytes)[..8])));
-static ADDRESSES: LazyLock<[String; 4]> = LazyLock::new(|| {
-    [CSS, HTMX, LIVE, FAVICON].map(|at| format!("/static/{}?v={}", FILES[at].name, HASHES[at]))
+static HASHES: LazyLock<[String; 5]> = LazyLock::new(|| {
+    [CSS, HTMX, LIVE, FAVICON, REVIEW].map(|at| hex::encode(&Sha256::digest(FILES[at].bytes)[..8]))
+});
+static ADDRESSES: LazyLock<[String; 5]> = LazyLock::new(|| {
+    [CSS, HTMX, LIVE, FAVICON, REVIEW].map(|at| format!("/static/{}?v={}", FILES[at].name, HASHES[at]))
 });
 
 /// The present addresses of the files.
@@ -54,6 +61,7 @@ pub(super) fn addresses() -> Assets {
         htmx: &ADDRESSES[HTMX],
         live: &ADDRESSES[LIVE],
         favicon: &ADDRESSES[FAVICON],
+        review: &ADDRESSES[REVIEW],
     }
 }
 

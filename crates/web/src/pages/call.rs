@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 
 use super::{
     calls::{pill, reason, title},
+    trace,
     view::{
         calls::{CallPage, NoTranscript, PartyLine, Say, Side, Turn},
         figures,
@@ -32,6 +33,8 @@ pub(super) async fn show(
     let mut tx = person.begin(&state).await?;
     let call = ingest::call(&mut tx, id).await?.ok_or_else(|| Problem::not_found("call"))?;
     let transcript = ingest::transcript(&mut tx, id).await?;
+    let seen = person.may(Permission::ViewFeedback);
+    let feedback = if seen { Some(trace::pill(feedback::trace(&mut tx, id).await?.as_ref())) } else { None };
     let summary = &call.summary;
     page(&CallPage {
         frame: visit.frame(&person, Here::Calls),
@@ -47,6 +50,8 @@ pub(super) async fn show(
         turns: transcript.as_ref().map(|t| turns(t, &call.parties)).unwrap_or_default(),
         transcript_size: transcript.as_ref().map(size).unwrap_or_default(),
         missing: transcript.is_none().then(|| missing(&call, now)),
+        feedback_href: format!("/calls/{id}/feedback"),
+        feedback,
     })
 }
 

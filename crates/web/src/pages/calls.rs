@@ -97,8 +97,8 @@ fn private_line(number: i64) -> String {
 }
 
 fn tabs(counts: &Counts, chosen: Option<TranscriptState>, search: &str) -> Vec<Tab> {
-    let tab = |state: Option<TranscriptState>, label, count| Tab {
-        label,
+    let tab = |state: Option<TranscriptState>, label: &str, count| Tab {
+        label: label.into(),
         count: figures::count(count),
         href: address(
             "/calls",

@@ -2,17 +2,27 @@
 
 use accounts::Permission;
 use axum::{extract::State, response::Response};
-use kernel::ConnectionStatus;
+use db::Tx;
+use feedback::PostQuery;
+use kernel::{ConnectionStatus, PostState};
+use time::OffsetDateTime;
 
 use super::{
     calls::row,
+    posts,
     standing::Standing,
-    view::{figures, overview::OverviewPage, shell::Here},
+    view::{
+        figures,
+        overview::{FeedbackLines, OverviewPage},
+        shell::Here,
+    },
     visit::{Visit, page},
 };
 use crate::{AppState, Problem, auth::SignedIn};
 
 const RECENT: i64 = 8;
+/// Posts that are shown.
+const ASKED: i64 = 5;
 
 /// `GET /`
 pub(super) async fn show(
@@ -32,11 +42,30 @@ pub(super) async fn show(
     let ended = standing.as_ref().filter(|s| s.connection.status == ConnectionStatus::Disconnected);
     let kept = ended.map(|s| s.counts.calls()).filter(|calls| *calls > 0);
     let live = standing.as_ref().filter(|s| s.connection.status != ConnectionStatus::Disconnected);
+    let feedback = match person.may(Permission::ViewFeedback) {
+        true => Some(feedback_lines(&mut tx, now).await?),
+        false => None,
+    };
     page(&OverviewPage {
         frame: visit.frame(&person, Here::Overview),
         panel: live.map(|standing| standing.panel(&person, now)),
         may_manage: person.may(Permission::ManageConnection),
         kept: kept.map(|calls| figures::of(calls, "call", "calls")),
         recent: recent.into_iter().map(|call| row(call, now)).collect(),
+        feedback,
+    })
+}
+
+async fn feedback_lines(tx: &mut Tx, now: OffsetDateTime) -> Result<FeedbackLines, Problem> {
+    let counts = feedback::post_counts(tx).await?;
+    let of = |state: PostState| counts.iter().find(|(one, _)| *one == state).map_or(0, |(_, count)| *count);
+    let query = PostQuery { limit: ASKED, ..PostQuery::default() };
+    let asked = feedback::posts(tx, &query).await?.posts;
+    Ok(FeedbackLines {
+        new: figures::count(feedback::new_since(tx, now - time::Duration::days(7)).await?),
+        review: figures::count(of(PostState::Review)),
+        published: figures::count(of(PostState::Published)),
+        has_board: !feedback::boards(tx).await?.is_empty(),
+        most_asked: asked.into_iter().map(|post| posts::row(post, now)).collect(),
     })
 }

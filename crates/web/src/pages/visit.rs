@@ -102,6 +102,27 @@ const FLASHES: &[(&str, bool, &str)] = &[
     ("vanished-kept", true, "The calls stay, although Gong no longer lists them."),
     ("vanished-none", true, "There is nothing to decide any longer."),
     ("erasure", true, "The person is being erased. The receipt below tells how far it is."),
+    ("post-changed", true, "The post is changed."),
+    ("post-status", true, "The post has its new status."),
+    ("post-merged", true, "Merged. Taking the evidence out of the other post undoes it."),
+    (
+        "post-split",
+        true,
+        "Taken out. It is a post of its own now and is not put together with the old one again.",
+    ),
+    ("post-approved", true, "The post is published."),
+    ("post-rejected", true, "The post is rejected. It keeps its evidence."),
+    ("post-decided", true, "Somebody decided about it a moment ago."),
+    (
+        "feedback-settings",
+        true,
+        "The settings are saved. They hold for calls that are looked at from now on.",
+    ),
+    ("board-made", true, "The board is there. Calls that waited for it are looked at now."),
+    ("board-changed", true, "The board is changed."),
+    ("board-archived", true, "The board is put away. Its posts stay."),
+    ("tags", true, "The tags are saved."),
+    ("feedback-retried", true, "The call is looked at again within minutes."),
     ("password", true, "The password is changed. Your other sessions have ended."),
 ];
 

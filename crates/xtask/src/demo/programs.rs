@@ -133,7 +133,7 @@ impl App {
         folder: &Path,
         keep: &Keep,
         simulator: &Simulator,
-        database: &str,
+        (database, model): (&str, &Path),
         options: &Options,
     ) -> Result<Self, Fault> {
         let program = folder.join("soundpost");
@@ -159,6 +159,7 @@ impl App {
             ("SOUNDPOST_KEYS", keys),
             ("SOUNDPOST_ESCROW_DIR", escrow.display().to_string()),
             ("SOUNDPOST_POLL_EVERY", "1m".to_owned()),
+            ("SOUNDPOST_MODEL_DIR", model.display().to_string()),
             ("GONG_CLIENT_ID", simulator.client_id.clone()),
             ("GONG_CLIENT_SECRET", simulator.client_secret.clone()),
             ("GONG_AUTHORIZE_URL", simulator.authorize_url.clone()),

@@ -49,9 +49,23 @@ const HOUSE: &[Place] = &[
     Place { name: "xtask", uses: &[], never: &["tokio", "reqwest", "sqlx", "serde_derive"] },
 ];
 
-const DOOR: &[&str] = &["kernel", "vault", "oauth", "gong", "queue", "db", "accounts", "connector", "ingest"];
-const ROOF: &[&str] =
-    &["kernel", "vault", "oauth", "gong", "queue", "db", "accounts", "connector", "ingest", "web", "jobs"];
+const DOOR: &[&str] =
+    &["kernel", "vault", "oauth", "gong", "queue", "db", "accounts", "connector", "ingest", "feedback"];
+const ROOF: &[&str] = &[
+    "kernel",
+    "vault",
+    "oauth",
+    "gong",
+    "queue",
+    "db",
+    "models",
+    "accounts",
+    "connector",
+    "ingest",
+    "feedback",
+    "web",
+    "jobs",
+];
 const EVERYTHING: &[&str] = &[
     "kernel",
     "vault",
@@ -60,9 +74,12 @@ const EVERYTHING: &[&str] = &[
     "queue",
     "db",
     "gong-sim",
+    "model-sim",
+    "models",
     "accounts",
     "connector",
     "ingest",
+    "feedback",
     "web",
     "jobs",
 ];

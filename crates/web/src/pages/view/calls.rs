@@ -28,7 +28,7 @@ pub(crate) struct CallRow {
 /// A filter with its count.
 #[derive(Debug, Clone)]
 pub(crate) struct Tab {
-    pub(crate) label: &'static str,
+    pub(crate) label: String,
     pub(crate) count: String,
     pub(crate) href: String,
     pub(crate) chosen: bool,
@@ -109,4 +109,8 @@ pub(crate) struct CallPage {
     pub(crate) turns: Vec<Turn>,
     pub(crate) transcript_size: String,
     pub(crate) missing: Option<NoTranscript>,
+    /// Where it leads to what came of the call.
+    pub(crate) feedback_href: String,
+    /// What came of it, for who may see that.
+    pub(crate) feedback: Option<Pill>,
 }

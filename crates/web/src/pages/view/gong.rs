@@ -65,6 +65,8 @@ pub(crate) struct ConnectPage {
     pub(crate) connecting_until: Option<Moment>,
     pub(crate) ended: Option<Ended>,
     pub(crate) problem: Option<Callout>,
+    /// Whether a board is missing, without which no call becomes a post.
+    pub(crate) no_board: bool,
     pub(crate) may_manage: bool,
     pub(crate) scopes: Vec<ScopeLine>,
     pub(crate) redirect_uri: String,
@@ -218,6 +220,8 @@ pub(crate) struct RunRow {
 pub(crate) struct ConnectionPage {
     pub(crate) frame: Frame,
     pub(crate) panel: Panel,
+    /// Whether a board is missing, without which no call becomes a post.
+    pub(crate) no_board: bool,
     pub(crate) may_manage: bool,
     pub(crate) history: HistoryChoice,
     pub(crate) backfilling: bool,

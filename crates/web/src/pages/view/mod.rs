@@ -3,6 +3,7 @@
 
 pub(crate) mod access;
 pub(crate) mod calls;
+pub(crate) mod feedback;
 pub(crate) mod figures;
 pub(crate) mod gong;
 pub(crate) mod icon;
@@ -10,6 +11,7 @@ pub(crate) mod letters;
 pub(crate) mod moment;
 pub(crate) mod overview;
 pub(crate) mod plain;
+pub(crate) mod posts;
 pub(crate) mod privacy;
 pub(crate) mod shell;
 

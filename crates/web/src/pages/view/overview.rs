@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{calls::CallRow, gong::Panel, icon::Icon, shell::Frame};
+use super::{calls::CallRow, gong::Panel, icon::Icon, posts::PostRow, shell::Frame};
 
 /// How the connection stands, what came in, what to do next.
 #[derive(Template)]
@@ -15,4 +15,16 @@ pub(crate) struct OverviewPage {
     /// Calls from a connection that ended.
     pub(crate) kept: Option<String>,
     pub(crate) recent: Vec<CallRow>,
+    /// What customers ask for; `None` for who may not see it.
+    pub(crate) feedback: Option<FeedbackLines>,
+}
+
+/// What customers ask for, at a glance.
+#[derive(Debug, Clone)]
+pub(crate) struct FeedbackLines {
+    pub(crate) new: String,
+    pub(crate) review: String,
+    pub(crate) published: String,
+    pub(crate) has_board: bool,
+    pub(crate) most_asked: Vec<PostRow>,
 }

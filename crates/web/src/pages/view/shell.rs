@@ -45,8 +45,11 @@ impl Theme {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Here {
     Overview,
+    Posts,
+    Review,
     Calls,
     Integrations,
+    Feedback,
     Members,
     ApiKeys,
     DeadLetters,
@@ -71,11 +74,14 @@ const fn place(here: Here, href: &'static str, label: &'static str, icon: Icon) 
 
 const WORK: &[Place] = &[
     place(Here::Overview, "/", "Overview", Icon::Overview),
+    place(Here::Posts, "/posts", "Posts", Icon::Post),
+    place(Here::Review, "/review", "Review", Icon::Inbox),
     place(Here::Calls, "/calls", "Calls", Icon::Calls),
 ];
 const SETTINGS: &[Place] = &[place(Here::Integrations, "/settings/integrations", "Integrations", Icon::Plug)];
 const ADMIN: &[Place] = &[
     place(Here::Integrations, "/settings/integrations", "Integrations", Icon::Plug),
+    place(Here::Feedback, "/settings/feedback", "Feedback", Icon::Sliders),
     place(Here::Members, "/settings/members", "Members", Icon::People),
     place(Here::ApiKeys, "/settings/api-keys", "API keys", Icon::Key),
     place(Here::DeadLetters, "/settings/dead-letters", "Given-up work", Icon::Warning),
@@ -120,6 +126,7 @@ pub(crate) struct Assets {
     pub(crate) htmx: &'static str,
     pub(crate) live: &'static str,
     pub(crate) favicon: &'static str,
+    pub(crate) review: &'static str,
 }
 
 impl Frame {

@@ -23,6 +23,7 @@ pub(super) fn pages() -> Vec<Page> {
                 may_manage: true,
                 kept: None,
                 recent: vec![],
+                feedback: None,
             }),
         ),
         (
@@ -33,6 +34,7 @@ pub(super) fn pages() -> Vec<Page> {
                 may_manage: true,
                 kept: None,
                 recent: rows(),
+                feedback: Some(super::posts::lines()),
             }),
         ),
     ]
@@ -81,7 +83,12 @@ fn calls_page(rows: Vec<CallRow>, search: &str) -> CallsPage {
             ("Gave up", "13", false),
         ]
         .into_iter()
-        .map(|(label, count, chosen)| Tab { label, count: count.into(), href: "/calls".into(), chosen })
+        .map(|(label, count, chosen)| Tab {
+            label: label.into(),
+            count: count.into(),
+            href: "/calls".into(),
+            chosen,
+        })
         .collect(),
         state: "",
         search: search.into(),
@@ -119,6 +126,8 @@ fn call_page(missing: bool) -> CallPage {
         ],
         turns: turns(),
         transcript_size: "412 sentences, 6,208 words".into(),
+        feedback_href: "/calls/call_x/feedback".into(),
+        feedback: (!missing).then(|| pill(Tone::Good, Icon::CheckCircle, "done", "2 wishes")),
         missing: missing.then(|| NoTranscript {
             title: "Gong has no transcript yet",
             lines: vec![

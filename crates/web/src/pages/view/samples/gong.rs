@@ -154,6 +154,7 @@ fn connect_page(ended: bool, problem: Option<Callout>) -> ConnectPage {
             ..KeyForm::default()
         },
         problem,
+        no_board: true,
         may_manage: true,
         scopes: scopes(None),
         redirect_uri: "https://soundpost.northwind.example/api/integrations/gong/callback".into(),
@@ -291,6 +292,7 @@ fn connection(panel: Panel) -> ConnectionPage {
     ConnectionPage {
         frame: frame(Here::Integrations),
         panel,
+        no_board: true,
         may_manage: true,
         history: history(None),
         backfilling,

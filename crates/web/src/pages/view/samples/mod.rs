@@ -6,6 +6,7 @@ mod calls;
 mod gong;
 mod letters;
 mod plain;
+mod posts;
 mod privacy;
 
 use time::{Duration, OffsetDateTime, macros::datetime};
@@ -44,6 +45,7 @@ fn frame(here: Here) -> Frame {
             htmx: "/static/htmx.js",
             live: "/static/live.js",
             favicon: "/static/favicon.svg",
+            review: "/static/review.js",
         },
     }
 }
@@ -57,10 +59,18 @@ fn out(page: &dyn askama::DynTemplate) -> String {
 }
 
 fn all() -> Vec<Page> {
-    [plain::pages(), gong::pages(), calls::pages(), access::pages(), letters::pages(), privacy::pages()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        plain::pages(),
+        gong::pages(),
+        calls::pages(),
+        access::pages(),
+        letters::pages(),
+        privacy::pages(),
+        posts::pages(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[test]

@@ -1,5 +1,3 @@
--- The tables that this crate's queries are written for. Not a migration yet: it becomes one together with the job and the pages.
-
 -- Calls become feedback: boards, posts, and the evidence for each.
 
 -- ---------------------------------------------------------------- which calls changed
@@ -224,24 +222,39 @@ create trigger transcripts_went after delete on gong_transcripts
     referencing old table as changed for each statement execute function soundpost_feedback_change();
 
 -- A transcript that goes (private, vanished, erased, too old) takes its evidence and everything derived along, in the same
--- transaction: nobody has to remember to do it.
+-- transaction: nobody has to remember to do it. Whoever is at work on the call holds its row here: it is waited for, and finds
+-- afterwards that the call is no longer to be worked on. The lock is the one under which wishes are put together.
 create function soundpost_feedback_forget() returns trigger
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp
 as $$ begin
-    delete from evidence e using gone g where e.call_id = g.call_id;
-    delete from feedback_stages s using gone g where s.call_id = g.call_id;
-    delete from evidence_partings p using gone g where p.call_id = g.call_id;
-    -- Whoever is at work on it notices, and stores nothing.
+    perform pg_advisory_xact_lock(hashtextextended('feedback:' || o.organization_id, 0))
+    from (select distinct g.organization_id from gone g order by 1) o;
     update feedback_calls f set state = 'discarded', reason = 'transcript_gone', content_hash = null, items = 0
     from gone g where f.call_id = g.call_id;
+    delete from feedback_stages s using gone g where s.call_id = g.call_id;
+    delete from evidence_partings p using gone g where p.call_id = g.call_id;
+    delete from evidence e using gone g where e.call_id = g.call_id;
     return null;
 end $$;
 create trigger transcripts_forgotten after delete on gong_transcripts
     referencing old table as gone for each statement execute function soundpost_feedback_forget();
 
+-- A transcript that changes (somebody was erased) is looked at anew, and what stages left of its old words goes at once. Whoever
+-- is at work on the old words stores nothing of them: the number that it holds is no longer the one that counts.
+create function soundpost_feedback_reread() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp
+as $$ begin
+    update feedback_calls f set tries = f.tries + 1, content_hash = null from changed c where f.call_id = c.call_id;
+    delete from feedback_stages s using changed c where s.call_id = c.call_id;
+    return null;
+end $$;
+create trigger transcripts_reread after update on gong_transcripts
+    referencing new table as changed for each statement execute function soundpost_feedback_reread();
+
 -- Counts of a post follow its evidence. Its words are those of its oldest evidence unless a person wrote them; without
 -- evidence every word goes.
-create function soundpost_post_recount(p_posts uuid[]) returns void
+-- New evidence does not change words.
+create function soundpost_post_recount(p_posts uuid[], p_lost boolean) returns void
     language sql security definer set search_path = pg_catalog, public, pg_temp
 as $$
     update posts p set
@@ -261,7 +274,7 @@ as $$
         select e.id, e.title, e.summary, e.description from evidence e where e.post_id = those.id
         order by e.created_at, e.id limit 1) w on true
     left join lateral (
-        select p2.text_of is null or exists (select from evidence e where e.id = p2.text_of and e.post_id = p2.id) as yes
+        select p2.text_of is null or not p_lost or exists (select from evidence e where e.id = p2.text_of and e.post_id = p2.id) as yes
         from posts p2 where p2.id = those.id) keep on true
     where p.id = those.id
 $$;
@@ -293,7 +306,7 @@ begin
         delete from post_vectors v where v.post_id = any (texts)
             or (v.post_id = any (those) and not exists (select from evidence e where e.post_id = v.post_id));
     end if;
-    perform soundpost_post_recount(those);
+    perform soundpost_post_recount(those, tg_op <> 'INSERT');
     return null;
 end $$;
 create trigger evidence_came after insert on evidence
@@ -341,11 +354,10 @@ begin
         execute format('grant select, insert, update, delete on %I to soundpost_app', t);
         execute format('grant select on %I to soundpost_fleet', t);
     end loop;
-    foreach f in array array['soundpost_feedback_change()', 'soundpost_feedback_forget()', 'soundpost_post_recount(uuid[])',
+    foreach f in array array['soundpost_feedback_change()', 'soundpost_feedback_forget()',
+        'soundpost_feedback_reread()', 'soundpost_post_recount(uuid[], boolean)',
         'soundpost_evidence_changed()', 'soundpost_vectors_gone()', 'soundpost_organization_feedback()'] loop
         execute format('revoke execute on function %s from public', f);
     end loop;
 end $$;
 insert into feedback_settings (organization_id) select id from organizations on conflict do nothing;
--- Calls that were there before take part.
-insert into feedback_changes (call_id, organization_id) select call_id, organization_id from gong_transcripts on conflict do nothing;
