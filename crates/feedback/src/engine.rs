@@ -1,6 +1,7 @@
 //! The five stages of one call, one after the other. What a stage left is stored before the next begins, so that a crash repeats
 //! nothing that was paid for; the posts come last, in one transaction.
 
+mod paid;
 mod run;
 mod together;
 
@@ -8,16 +9,15 @@ use std::{sync::Arc, time::Duration};
 
 use db::{Db, Tx};
 use kernel::{AnalyzerKind, CallId, Scope, SharedAmbient};
-use models::{Embedder, ModelError, Price, Qdrant, Usage};
+use models::{Embedder, Embedding, ModelError, Price, Qdrant, Usage};
 use run::{Run, month, thresholds};
-use serde_json::json;
 use together::Work;
 
 use crate::{
     FeedbackError, Item, Source,
-    analyze::{Analyzer, Detection, House},
+    analyze::{Analyzer, House},
     conversation::Conversation,
-    index::Index,
+    index::{Index, Proposed},
     ledger::JOB,
     near::Copies,
     store::{boards, evidence, ledger, settings, stages},
@@ -216,12 +216,7 @@ impl Engine {
         } else {
             self.embedder.embed(&texts).await?
         };
-        let proposed = match &self.index {
-            Some(index) if !vectors.is_empty() => {
-                Some(index.propose(db, scope, self.embedder.model(), &vectors).await?)
-            }
-            _ => None,
-        };
+        let proposed = self.propose(db, scope, &vectors).await?;
         self.put_together(
             db,
             scope,
@@ -233,83 +228,19 @@ impl Engine {
         .await
     }
 
-    async fn detect(
+    /// Posts that the wishes may be like, where there is an index.
+    async fn propose(
         &self,
         db: &Db,
         scope: &Scope,
-        task: &Task,
-        talk: &Conversation,
-        analyzer: &dyn Analyzer,
-        run: &Run,
-    ) -> Result<Detection, FeedbackError> {
-        let mut tx = db.begin(scope).await?;
-        let known = stages::output(&mut tx, task.call, "detect", &run.hash, &run.made_by).await?;
-        tx.commit().await?;
-        if let Some(known) = known.and_then(|known| serde_json::from_value(known).ok()) {
-            return Ok(known);
+        vectors: &[Embedding],
+    ) -> Result<Option<Proposed>, FeedbackError> {
+        match &self.index {
+            Some(index) if !vectors.is_empty() => {
+                Ok(Some(index.propose(db, scope, self.embedder.model(), vectors).await?))
+            }
+            _ => Ok(None),
         }
-        let began = tokio::time::Instant::now();
-        let (detection, usage) = analyzer.detect(talk).await?;
-        let ours = talk.speakers.iter().filter(|speaker| speaker.side == kernel::Side::Us).count();
-        let normalized = json!({ "speakers": talk.speakers.len(), "of_us": ours, "turns": talk.turns.len(),
-            "sentences": talk.turns.iter().map(|turn| turn.sentences.len()).sum::<usize>() });
-        let tx = db.begin(scope).await?;
-        let why = "The transcript and its parties were made one conversation.";
-        let left = run.left("normalize", normalized, why, None, Usage::default(), Duration::ZERO, self);
-        let output = serde_json::to_value(&detection).unwrap_or_default();
-        let detected =
-            run.left("detect", output, &detection.why, Some(detection.score), usage, began.elapsed(), self);
-        self.keep(tx, task, run, &[left, detected], usage).await?;
-        Ok(detection)
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "a stage needs what all stages before it left")]
-    async fn extract(
-        &self,
-        db: &Db,
-        scope: &Scope,
-        task: &Task,
-        talk: &Conversation,
-        detection: &Detection,
-        analyzer: &dyn Analyzer,
-        run: &Run,
-    ) -> Result<Vec<Item>, FeedbackError> {
-        let mut tx = db.begin(scope).await?;
-        let known = stages::output(&mut tx, task.call, "extract", &run.hash, &run.made_by).await?;
-        tx.commit().await?;
-        if let Some(known) = known.and_then(|known| serde_json::from_value(known).ok()) {
-            return Ok(known);
-        }
-        let began = tokio::time::Instant::now();
-        let (items, usage) = analyzer.extract(talk, detection, &run.house).await?;
-        let why = match items.len() {
-            0 => "No passage holds something that a product manager could act on.".to_owned(),
-            1 => "One distinct wish, with its words found in the transcript.".to_owned(),
-            n => format!("{n} distinct wishes, each with its words found in the transcript."),
-        };
-        let tx = db.begin(scope).await?;
-        let output = serde_json::to_value(&items).unwrap_or_default();
-        let left = run.left("extract", output, &why, None, usage, began.elapsed(), self);
-        self.keep(tx, task, run, &[left], usage).await?;
-        Ok(items)
-    }
-
-    /// Stores what stages left, unless the call changed or went meanwhile; what a model used is counted all the same.
-    async fn keep(
-        &self,
-        mut tx: Tx,
-        task: &Task,
-        run: &Run,
-        left: &[stages::Left<'_>],
-        usage: Usage,
-    ) -> Result<(), FeedbackError> {
-        let held = ledger::hold(&mut tx, &task.taken).await?;
-        for left in left.iter().filter(|_| held) {
-            stages::store(&mut tx, task.call, left).await?;
-        }
-        self.count(&mut tx, &run.analyzer, usage).await?;
-        tx.commit().await?;
-        if held { Ok(()) } else { Err(FeedbackError::Changed) }
     }
 
     async fn count(&self, tx: &mut Tx, analyzer: &str, usage: Usage) -> Result<(), FeedbackError> {
