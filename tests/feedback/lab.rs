@@ -54,6 +54,23 @@ impl Wire {
     }
 }
 
+fn endpoint(base: &str) -> Endpoint {
+    let key = Some(SecretString::from(KEY.to_owned()));
+    Endpoint::new(base.parse().unwrap(), key, "lab", Arc::new(Steady)).unwrap()
+}
+
+/// An engine that asks the simulated models, behind the screen of the stories.
+pub(crate) fn engine(sim: &Sim, wire: Wire, ambient: SharedAmbient) -> Engine {
+    let at = || endpoint(&sim.base());
+    let model: Arc<dyn LanguageModel> = match wire {
+        Wire::Anthropic => Arc::new(Anthropic::new(at(), "claude-lab".into())),
+        Wire::OpenAi => Arc::new(OpenAi::new(at(), "gpt-lab".into())),
+    };
+    let analyzer = Arc::new(LanguageAnalyzer::new(Arc::new(Plain), model));
+    let embedder = Arc::new(OpenAiEmbeddings::new(at(), "lab"));
+    Engine::new(embedder, Arc::new(Plain), Some((analyzer, Some(PRICE))), ambient)
+}
+
 pub(crate) struct Lab {
     pub(crate) sim: Sim,
     pub(crate) clock: Arc<ShiftedClock>,
@@ -80,34 +97,15 @@ impl Lab {
         }
     }
 
-    fn endpoint(&self) -> Endpoint {
-        self.endpoint_at(&self.sim.base())
-    }
-
-    fn endpoint_at(&self, base: &str) -> Endpoint {
-        let key = Some(SecretString::from(KEY.to_owned()));
-        Endpoint::new(base.parse().unwrap(), key, "lab", Arc::new(Steady)).unwrap()
-    }
-
     /// An engine with nothing in its memory, as another process has it.
     pub(crate) fn engine(&self) -> Engine {
-        let model: Arc<dyn LanguageModel> = match self.wire {
-            Wire::Anthropic => Arc::new(Anthropic::new(self.endpoint(), "claude-lab".into())),
-            Wire::OpenAi => Arc::new(OpenAi::new(self.endpoint(), "gpt-lab".into())),
-        };
-        let embedder = Arc::new(OpenAiEmbeddings::new(self.endpoint(), "lab"));
-        let analyzer = Arc::new(LanguageAnalyzer::new(Arc::new(Plain), model));
-        let ambient: SharedAmbient = self.clock.clone();
-        let engine = Engine::new(embedder, Arc::new(Plain), Some((analyzer, Some(PRICE))), ambient);
-        if self.has_index {
-            return engine.with_index(self.index());
-        }
-        engine
+        let engine = engine(&self.sim, self.wire, self.clock.clone());
+        if self.has_index { engine.with_index(self.index()) } else { engine }
     }
 
     /// The index, for whoever wants to spoil it.
     pub(crate) fn index(&self) -> Qdrant {
-        Qdrant::new(self.endpoint_at(&self.sim.qdrant()))
+        Qdrant::new(endpoint(&self.sim.qdrant()))
     }
 
     /// How often the language model was asked.

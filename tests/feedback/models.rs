@@ -1,13 +1,17 @@
 //! The way over a language model: what it finds, what it costs, and what happens when it does not help.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use feedback::Ended;
-use kernel::FeedbackMode;
-use model_sim::{Endpoint, Trouble};
+use kernel::{AnalyzerKind, FeedbackMode, Scope};
+use model_sim::{Config, Endpoint, Sim, Trouble};
 use models::Usage;
+use stories::{World, WorldOptions};
 
-use crate::lab::{Lab, PRICE, Wire};
+use crate::{
+    lab::{Lab, PRICE, Wire, engine},
+    support::{board, call_of, posts},
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const PDF: &str = "them: We need an export of the report as PDF. It is for the auditors.";
@@ -338,4 +342,39 @@ async fn the_same_wish_of_two_organizations_is_two_posts() {
     assert_eq!((ours.len(), theirs.len()), (1, 1));
     assert_ne!(ours[0].id, theirs[0].id);
     assert_eq!(theirs[0].evidence, 1);
+}
+
+#[tokio::test]
+async fn the_job_leaves_a_model_that_is_away_alone_and_all_comes_in_afterwards() {
+    let sim = Sim::start(Config::default()).await.unwrap();
+    let mut world =
+        World::with(WorldOptions { workers: false, feedback: true, ..WorldOptions::default() }).await;
+    world.rooms.feedback = Some(Arc::new(engine(&sim, Wire::OpenAi, world.clock.clone())));
+    let acme = world.organization("acme").await;
+    board(&world, &acme).await;
+    let mut tx = world.db.begin(&Scope::job(acme.id)).await.unwrap();
+    let mut settings = feedback::settings(&mut tx).await.unwrap();
+    settings.analyzer = AnalyzerKind::Model;
+    feedback::change_settings(&mut tx, &settings).await.unwrap();
+    tx.commit().await.unwrap();
+    for n in 0..8 {
+        let said = format!("We need gadget{n} with lamp{n} and rope{n}.");
+        world.sim.add_call(acme.company, call_of(&format!("company{n}"), &[&said]));
+    }
+    sim.trouble(Endpoint::Chat, 1_000, Trouble::Overloaded);
+    world.connect(&acme, Some(10)).await;
+    world.work();
+    world.settle().await;
+    let asked = sim.asked(Endpoint::Chat);
+    assert!((4..=8).contains(&asked), "one call stands for all: {asked}");
+    world.pass(Duration::from_secs(31)).await;
+    assert!(sim.asked(Endpoint::Chat) <= asked + 8, "another one each half minute");
+    assert_eq!(posts(&world, &acme).await, []);
+    sim.clear();
+    for _ in 0..4 {
+        world.pass(MINUTE * 6).await;
+    }
+    let found = posts(&world, &acme).await;
+    assert_eq!((found.len(), sim.asked(Endpoint::Chat)), (8, 8));
+    world.finish().await;
 }
