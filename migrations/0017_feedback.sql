@@ -91,7 +91,8 @@ create table posts (
     updated_at      timestamptz not null,
     version         integer not null default 1
 );
-create index posts_most_asked on posts (organization_id, state, account_count desc, last_asked_at desc, id);
+create index posts_most_asked on posts
+    (organization_id, state, account_count desc, coalesce(last_asked_at, created_at) desc, id desc);
 create index posts_newest on posts (organization_id, state, created_at desc, id desc);
 create index posts_of_board on posts (board_id);
 

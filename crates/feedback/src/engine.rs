@@ -162,10 +162,10 @@ impl Engine {
     ) -> Result<Ended, FeedbackError> {
         let mut tx = db.begin(scope).await?;
         let settings = settings::load(&mut tx).await?;
-        let boards = boards::list(&mut tx).await?;
+        let boards = boards::live(&mut tx).await?;
         let house = House {
             vocabulary: settings.vocabulary.clone(),
-            categories: boards.iter().flat_map(|board| board.categories.clone()).collect(),
+            categories: boards.iter().flat_map(|(_, categories)| categories.clone()).collect(),
             tags: boards::tags(&mut tx).await?,
             may_add_tags: settings.may_add_tags,
         };
@@ -181,7 +181,7 @@ impl Engine {
                 return self.end(db, scope, task, "waiting", Some("no_model"), None).await;
             }
         };
-        let Some(board) = settings.default_board.or_else(|| boards.first().map(|board| board.id)) else {
+        let Some(board) = settings.default_board.or_else(|| boards.first().map(|(id, _)| *id)) else {
             return self.end(db, scope, task, "waiting", Some("no_board"), None).await;
         };
         let talk = Conversation::of(source, &settings.vocabulary.domains);

@@ -11,7 +11,7 @@ use crate::args::Arguments;
 use crate::fault::Fault;
 use crate::postgres::Postgres;
 use crate::workspace::Workspace;
-use crate::{install, run, stop, tidy};
+use crate::{install, model, run, stop, tidy};
 
 /// How a step ended.
 pub(crate) enum Verdict {
@@ -171,6 +171,10 @@ impl Bench {
             tests
         };
         self.lend(&mut tests)?;
+        if !fallback.contains(&"--test") {
+            // Stories have a mind of their own; the programs that they start would all read the model for nothing.
+            tests.env("SOUNDPOST_MODEL_DIR", model::ensure(&self.workspace)?);
+        }
         cargo_step(tests)
     }
 

@@ -17,6 +17,18 @@ struct Row {
     categories: Vec<String>,
 }
 
+/// The boards and their categories, the oldest first, without counting what hangs there.
+pub(crate) async fn live(tx: &mut Tx) -> Result<Vec<(BoardId, Vec<String>)>, FeedbackError> {
+    sqlx::query_as(
+        "select b.id, array(select c.name from board_categories c where c.board_id = b.id order by lower(c.name))
+         from boards b where b.organization_id = $1 and b.archived_at is null order by b.created_at, b.id limit 200",
+    )
+    .bind(tx.scope().organization())
+    .fetch_all(&mut **tx)
+    .await
+    .map_err(FeedbackError::db("reading the boards"))
+}
+
 /// Live boards, the oldest first; at most 200 are ever made.
 pub(crate) async fn list(tx: &mut Tx) -> Result<Vec<Board>, FeedbackError> {
     let rows: Vec<Row> = sqlx::query_as(
