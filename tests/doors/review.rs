@@ -29,6 +29,8 @@ async fn who_reviews_sees_both_posts_side_by_side_and_says_same_or_different() {
         doubted(&world, one, &there).await;
     }
     let member = person(&world, &acme, "member").await.browser;
+    let like = member.get(&format!("/posts/{}?merge=a+report+that+is+exported", same.post)).await.text;
+    assert!(like.contains(&format!("name=\"into\" value=\"{}\"", there.post)), "by its words: {like}");
     let page = member.get("/review").await.text;
     assert_eq!(page.matches("data-review").count(), 2);
     assert!(page.contains("78 %") && page.contains("export the report") && page.contains("Same: merge"));
@@ -199,8 +201,12 @@ async fn whoever_watches_hears_of_a_decision_at_once() {
         .post(&format!("/api/v1/posts/{}/review", one.post), json!({ "decision": "approve" }))
         .await;
     assert_eq!(decided.status, 200, "{}", decided.text);
-    while !live.text.contains("\"review\":0") {
-        assert!(live.read().await, "the stream ended: {}", live.text);
-    }
+    let told = async {
+        while !live.text.contains("\"review\":0") {
+            assert!(live.read().await, "the stream ended: {}", live.text);
+        }
+    };
+    // Without news it would look at the next beat, or never.
+    tokio::time::timeout(std::time::Duration::from_millis(2_500), told).await.unwrap();
     world.finish().await;
 }

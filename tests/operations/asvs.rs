@@ -176,7 +176,9 @@ async fn ops_18_a_log_out_has_the_browser_forget_and_scripts_keep_nothing() {
     again.log_in(&acme.email, PASSWORD).await;
     let out = again.api(Method::DELETE, "/api/v1/session", None).await;
     assert_eq!((out.status.as_u16(), out.header("clear-site-data")), (204, "\"cache\", \"storage\""));
-    let ours = include_str!("../../crates/web/static/live.js");
+    let ours =
+        [include_str!("../../crates/web/static/live.js"), include_str!("../../crates/web/static/review.js")]
+            .concat();
     for word in [
         "eval(",
         "new Function",

@@ -1,4 +1,5 @@
-// Keys for the review: j and k move, a publishes, r rejects, m merges. Every one presses a button that is on the page.
+// Keys for the review, once a post is chosen: j and k move, a publishes, r rejects, m merges. Each presses a button that is on
+// the page; without a chosen post they are letters like any other.
 "use strict";
 (() => {
   const cards = [...document.querySelectorAll("[data-review]")];
@@ -10,18 +11,15 @@
     card.scrollIntoView({ block: "nearest" });
   };
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest("input, select, textarea, [contenteditable]");
-    if (typing || event.ctrlKey || event.metaKey || event.altKey || event.repeat || document.querySelector("dialog[open], [popover]:popover-open")) return;
     const at = place();
+    if (at < 0 || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     if (event.key === "j") go(at + 1);
-    else if (event.key === "k") go(at < 0 ? 0 : at - 1);
-    else if (["a", "r", "m"].includes(event.key)) {
-      // Nothing is decided about a card that nobody chose.
-      if (at < 0) { go(0); return; }
-      cards[at].querySelector(`[data-key="${event.key}"]`)?.click();
-    } else return;
+    else if (event.key === "k") go(at - 1);
+    else if (["a", "r", "m"].includes(event.key)) cards[at].querySelector(`[data-key="${event.key}"]`)?.click();
+    else return;
     event.preventDefault();
   });
+  document.getElementById("choose-first")?.addEventListener("click", () => go(0));
   // After a decision the next one is at hand.
   if (new URLSearchParams(location.search).has("done")) go(0);
 })();

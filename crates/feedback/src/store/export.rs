@@ -22,7 +22,7 @@ const TABLES: [(&str, &str, &str); 8] = [
          where organization_id = $1 and $2::text is null limit $3",
         "update feedback_settings s set mode = r.mode, analyzer = r.analyzer, may_add_tags = r.may_add_tags, join_at = r.join_at,
             ask_at = r.ask_at, vocabulary = r.vocabulary, default_board_id = r.default_board_id, monthly_cap = r.monthly_cap,
-            version = s.version + 1
+            version = r.version, updated_at = r.updated_at
          from jsonb_populate_recordset(null::feedback_settings, $2) r where s.organization_id = $1",
     ),
     (

@@ -210,17 +210,43 @@ async fn merge_form(
     (error, now): (Option<String>, OffsetDateTime),
 ) -> Result<MergeForm, Problem> {
     let search: String = wanted.merge.as_deref().unwrap_or_default().trim().chars().take(200).collect();
-    let mut found: Vec<PostRow> = Vec::new();
-    if !search.is_empty() {
-        for state in [PostState::Published, PostState::Review] {
-            let query =
-                PostQuery { state, search: Some(search.clone()), limit: FOUND + 1, ..PostQuery::default() };
-            let posts = feedback::posts(tx, &query).await?.posts;
-            found.extend(posts.into_iter().filter(|other| other.id != post.id).map(|other| row(other, now)));
-        }
-        found.truncate(usize::try_from(FOUND).unwrap_or(8));
-    }
+    let found = if search.is_empty() { Vec::new() } else { others(tx, post.id, &search).await? };
+    let found: Vec<PostRow> = found.into_iter().map(|other| row(other, now)).collect();
     Ok(MergeForm { asked: !search.is_empty(), search, found, error })
+}
+
+/// Other posts with this text; where none has it, those with most of its longer words.
+async fn others(tx: &mut Tx, id: PostId, text: &str) -> Result<Vec<Post>, Problem> {
+    let mut found: Vec<(usize, Post)> = Vec::new();
+    let mut words: Vec<&str> =
+        text.split(|c: char| !c.is_alphanumeric()).filter(|word| word.len() > 3).collect();
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    words.truncate(4);
+    for wanted in std::iter::once(text).chain(words) {
+        for other in with_text(tx, wanted).await?.into_iter().filter(|other| other.id != id) {
+            match found.iter_mut().find(|(_, known)| known.id == other.id) {
+                Some((hits, _)) => *hits += 1,
+                None => found.push((1, other)),
+            }
+        }
+        if wanted == text && !found.is_empty() {
+            break;
+        }
+    }
+    found.sort_by_key(|(hits, _)| std::cmp::Reverse(*hits));
+    found.truncate(usize::try_from(FOUND).unwrap_or(8));
+    Ok(found.into_iter().map(|(_, other)| other).collect())
+}
+
+/// Posts that can take evidence in, with this text in title or summary.
+async fn with_text(tx: &mut Tx, text: &str) -> Result<Vec<Post>, Problem> {
+    let mut found = Vec::new();
+    for state in [PostState::Published, PostState::Review] {
+        let search = Some(text.to_owned());
+        let query = PostQuery { state, search, limit: FOUND + 1, ..PostQuery::default() };
+        found.extend(feedback::posts(tx, &query).await?.posts);
+    }
+    Ok(found)
 }
 
 /// One piece of evidence.
