@@ -6,5 +6,6 @@ mod hostile;
 mod lab;
 mod making;
 mod models;
+mod once;
 mod qdrant;
 mod support;
