@@ -21,7 +21,7 @@ impl Thresholds {
     /// What is right for a model as far as it was measured (docs/QUALITY.md); careful for those that were not.
     pub fn of(model: &ModelId) -> Self {
         match model.as_str() {
-            "local/all-MiniLM-L6-v2" => Self { join_at: 0.85, ask_at: 0.70 },
+            "local/all-MiniLM-L6-v2" => Self { join_at: 0.72, ask_at: 0.60 },
             _ => Self { join_at: 0.90, ask_at: 0.80 },
         }
     }
@@ -90,14 +90,16 @@ impl Copy {
         if self.width == 0 || vector.len() != self.width {
             return Vec::new();
         }
-        let rows = self.numbers.chunks_exact(self.width);
-        let mut likes: Vec<(PostId, f32)> =
-            self.posts.iter().zip(rows).map(|(post, row)| (*post, cosine(row, vector))).collect();
-        if likes.len() > most {
-            likes.select_nth_unstable_by(most, |a, b| b.1.total_cmp(&a.1));
+        let mut likes: Vec<(PostId, f32)> = Vec::with_capacity(most + 1);
+        for (post, row) in self.posts.iter().zip(self.numbers.chunks_exact(self.width)) {
+            let like = cosine(row, vector);
+            if likes.len() == most && likes.last().is_none_or(|(_, last)| like <= *last) {
+                continue;
+            }
+            let place = likes.partition_point(|(_, better)| *better >= like);
+            likes.insert(place, (*post, like));
             likes.truncate(most);
         }
-        likes.sort_by(|a, b| b.1.total_cmp(&a.1));
         likes
     }
 

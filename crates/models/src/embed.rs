@@ -44,13 +44,25 @@ pub trait Embedder: Send + Sync + Debug {
     async fn embed(&self, texts: &[String]) -> Result<(Vec<Embedding>, Usage), ModelError>;
 }
 
+/// Numbers that are multiplied together at once.
+const LANES: usize = 16;
+
 /// How alike two vectors of length one are: 1 for the same direction, 0 for nothing in common. Vectors of different lengths
 /// have nothing in common.
 pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
     if a.len() != b.len() {
         return 0.0;
     }
-    a.iter().zip(b).map(|(x, y)| x * y).sum()
+    // Sums side by side, which the processor adds at once; one sum would have to wait for itself.
+    let mut sums = [0.0_f32; LANES];
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..LANES {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(x, y)| x * y).sum();
+    sums.iter().sum::<f32>() + rest
 }
 
 /// Brings a vector to length one; a zero vector stays as it is.
@@ -72,5 +84,7 @@ mod tests {
         assert!((cosine(&a, &a) - 1.0).abs() < 1e-6);
         assert_eq!(cosine(&a, &[1.0]), 0.0);
         assert_eq!(normalized(vec![0.0, 0.0]), [0.0, 0.0]);
+        let long: Vec<f32> = (0..37_u8).map(f32::from).collect();
+        assert_eq!(cosine(&long, &long), 16_206.0, "what is left over counts as well");
     }
 }

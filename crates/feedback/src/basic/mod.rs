@@ -32,7 +32,7 @@ use crate::{
 /// Items that are taken from one call.
 const ITEMS_MOST: usize = 20;
 /// Sentences of a call that get a vector: a tenth, at least and at most so many.
-const VECTORS: (usize, usize) = (24, 120);
+const VECTORS: (usize, usize) = (16, 120);
 /// How like an item a category or a tag has to be.
 const FITS: f32 = 0.30;
 /// Tags that are found for an item.
@@ -63,6 +63,11 @@ impl BasicAnalyzer {
     /// From which score on a sentence becomes an item of this call.
     fn wish_at(&self, talk: &Conversation) -> f32 {
         self.weights.limits[if has_us(talk) { 2 } else { 3 }]
+    }
+
+    /// From which score on a sentence is worth a language model's look.
+    fn close_at(&self, talk: &Conversation) -> f32 {
+        self.weights.limits[if has_us(talk) { 1 } else { 2 }]
     }
 
     /// The lines that the screen lets through, at most as many as may have a vector.
@@ -185,7 +190,7 @@ impl Analyzer for BasicAnalyzer {
         let scored = self.scored(talk).await?;
         let looked_at = talk.theirs().count();
         let close: Vec<Scored> =
-            scored.iter().copied().filter(|one| one.score >= self.weights.limits[1]).collect();
+            scored.iter().copied().filter(|one| one.score >= self.close_at(talk)).collect();
         let score = scored.first().map_or(0.0, |one| one.score);
         let sure = close.iter().filter(|one| one.score >= self.wish_at(talk)).count();
         let why = format!(

@@ -89,7 +89,7 @@ impl Layer {
     fn forward(&self, x: &Tensor, hidden: &Tensor) -> Result<Tensor> {
         let attended = self.attended.forward(&self.attend(x, hidden)?)?;
         let x = self.attended_norm.forward(&(attended + x)?)?;
-        let wide = self.wide.forward(&x)?.gelu_erf()?;
+        let wide = gelu(&self.wide.forward(&x)?)?;
         self.narrow_norm.forward(&(self.narrow.forward(&wide)? + x)?)
     }
 
@@ -104,5 +104,46 @@ impl Layer {
         let scores = (split(&self.query)?.matmul(&split(&self.key)?.t()?.contiguous()?)? * scale)?;
         let weights = softmax_last_dim(&scores.broadcast_add(hidden)?)?;
         weights.matmul(&split(&self.value)?)?.transpose(1, 2)?.flatten_from(D::Minus2)
+    }
+}
+
+/// The activation of the weights, exact to the last digits of an `f32`. candle's own takes half of all processor time: it computes in
+/// double precision, number by number.
+fn gelu(x: &Tensor) -> Result<Tensor> {
+    let mut numbers = x.flatten_all()?.to_vec1::<f32>()?;
+    numbers.iter_mut().for_each(|n| *n *= 0.5 * (1.0 + erf(*n * std::f32::consts::FRAC_1_SQRT_2)));
+    Tensor::from_vec(numbers, x.dims(), &Device::Cpu)
+}
+
+/// The error function as a quotient of two polynomials, which processors work out for several numbers at once.
+fn erf(x: f32) -> f32 {
+    const ABOVE: [f32; 7] = [
+        -1.609_603_4e-2,
+        -2.954_6e-3,
+        -7.349_906e-4,
+        -5.692_506_4e-5,
+        -2.101_024e-6,
+        2.770_681_4e-8,
+        -2.726_142_3e-10,
+    ];
+    const BELOW: [f32; 5] = [-1.426_473_9e-2, -7.373_329e-3, -1.682_827e-3, -2.133_740_6e-4, -1.456_607_2e-5];
+    let x = x.clamp(-4.0, 4.0);
+    let square = x * x;
+    let sum = |numbers: &[f32]| numbers.iter().rev().fold(0.0, |sum, number| sum * square + number);
+    x * sum(&ABOVE) / sum(&BELOW)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_activation_is_that_of_the_weights() {
+        let numbers: Vec<f32> = (-700..700_i16).map(|n| f32::from(n) / 100.0).collect();
+        let x = Tensor::from_vec(numbers, (2, 700), &Device::Cpu).unwrap();
+        let (ours, exact) = (gelu(&x).unwrap(), x.gelu_erf().unwrap());
+        let off = (ours - exact).unwrap().abs().unwrap().flatten_all().unwrap().max(0).unwrap();
+        assert!(off.to_scalar::<f32>().unwrap() < 2e-6);
+        assert_eq!(x.dims(), [2, 700]);
     }
 }

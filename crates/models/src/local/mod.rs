@@ -103,6 +103,8 @@ impl Embedder for MiniLm {
 
 impl Inner {
     fn open(folder: &Path) -> Result<Self, String> {
+        // On several threads, matrices this small cost twice the processor time for little less waiting.
+        gemm::set_threading_threshold(usize::MAX);
         let file = |name: &str| -> (PathBuf, String) {
             let path = folder.join(name);
             let fix = format!("{} is missing or damaged; `cargo xtask model` fetches it", path.display());

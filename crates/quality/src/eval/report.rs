@@ -97,8 +97,7 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
 }
 
 fn today() -> String {
-    let now = std::time::SystemTime::now();
-    let now = time::OffsetDateTime::from(now);
+    let now = kernel::Ambient::now(&kernel::SystemAmbient);
     format!("{}-{:02}-{:02}", now.year(), u8::from(now.month()), now.day())
 }
 

@@ -32,7 +32,7 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> Result<(), Fa
     let model = Arc::new(bench.model.bare());
     let analyzer = BasicAnalyzer::with_weights(model.clone(), bench.weights.clone());
     let mut cpu = Vec::new();
-    for talk in talks.iter().cycle().take(CALLS + 1) {
+    for (talk, _) in talks.iter().cycle().take(CALLS + 1) {
         let begin = cpu_seconds();
         let (detection, _) = analyzer.detect(talk).await.doing("detecting")?;
         let (items, _) = analyzer.extract(talk, &detection, &House::default()).await.doing("extracting")?;
@@ -46,7 +46,7 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> Result<(), Fa
     report.at_least("calls of 300 sentences, a second and core", 1.0 / each.max(1e-6), 2.0, "");
     report.at_most("memory of the process while it does so, at its highest", memory("VmHWM:"), 400.0, " MB");
     let sentences: usize =
-        talks.iter().map(|talk| talk.turns.iter().map(|turn| turn.sentences.len()).sum::<usize>()).sum();
+        talks.iter().map(|(talk, _)| talk.turns.iter().map(|turn| turn.sentences.len()).sum::<usize>()).sum();
     let p95 = near();
     report.at_most("duplicate search in 100,000 posts, p95", p95.as_secs_f64() * 1_000.0, 30.0, " ms");
     let text = format!(
@@ -63,13 +63,13 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> Result<(), Fa
     Ok(())
 }
 
-/// Calls of about three hundred sentences: one that holds something among others that hold nothing.
-pub(super) fn long_calls(bench: &Bench) -> Result<Vec<Conversation>, Fault> {
+/// Calls of about three hundred sentences: one that holds something among others that hold nothing; and how many items are labelled.
+pub(super) fn long_calls(bench: &Bench) -> Result<Vec<(Conversation, usize)>, Fault> {
     let calls = labelled::read(&bench.labelled, "test-")?;
     let (with, without): (Vec<_>, Vec<_>) = calls.into_iter().partition(|call| !call.wishes.is_empty());
     let mut rest = without.iter().cycle();
     let mut talks = Vec::new();
-    for call in with.iter().take(CALLS) {
+    for call in with.iter().step_by((with.len() / CALLS).max(1)).take(CALLS) {
         let mut talk = call.talk.clone();
         while talk.turns.iter().map(|turn| turn.sentences.len()).sum::<usize>() < SENTENCES {
             let Some(other) = rest.next() else { break };
@@ -80,7 +80,7 @@ pub(super) fn long_calls(bench: &Bench) -> Result<Vec<Conversation>, Fault> {
                 turn
             }));
         }
-        talks.push(talk);
+        talks.push((talk, call.wishes.len()));
     }
     Ok(talks)
 }

@@ -18,7 +18,7 @@ use crate::{
     labelled,
 };
 
-/// Tokens of an answer for each item; from the length of a full item.
+/// Tokens of an answer for each labelled item; from the length of a full item.
 const ITEM: u64 = 220;
 /// Models whose list prices are known.
 const MODELS: [&str; 3] = ["claude-sonnet-4-5", "claude-haiku-4-5", "gpt-4.1-mini"];
@@ -82,8 +82,10 @@ struct Used {
 
 pub(super) async fn measure(bench: &Bench, report: &mut Report) -> Result<(), Fault> {
     let long = long_calls(bench)?;
-    let short: Vec<Conversation> =
-        labelled::read(&bench.labelled, "test-")?.into_iter().map(|call| call.talk).collect();
+    let short: Vec<(Conversation, usize)> = labelled::read(&bench.labelled, "test-")?
+        .into_iter()
+        .map(|call| (call.talk, call.wishes.len()))
+        .collect();
     let mut lines = Vec::new();
     for (name, talks) in [("calls of 300 sentences", &long), ("the short calls of the test half", &short)] {
         let behind = used(bench, Arc::new(bench.basic()), talks).await?;
@@ -117,7 +119,7 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> Result<(), Fa
     let text = format!(
         "For 1,000 calls: what a language model would read and write, and what that costs at list prices. Counted with the tokenizer of \
          the embedding model, which cuts English much like those of the providers; prompt, schema and passages count. Written are {ITEM} \
-         tokens for each item that the basic analyzer finds, the same on both sides. A call of 300 sentences is a labelled call among \
+         tokens for each labelled item, the same on both sides. A call of 300 sentences is a labelled call among \
          others that hold nothing; in the short calls nearly every passage stands near a wish, so there is little to leave out.\n\n{}",
         table(&head, &lines)
     );
@@ -125,18 +127,19 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> Result<(), Fa
     Ok(())
 }
 
-async fn used(bench: &Bench, screen: Arc<dyn Analyzer>, talks: &[Conversation]) -> Result<Used, Fault> {
+async fn used(
+    bench: &Bench,
+    screen: Arc<dyn Analyzer>,
+    talks: &[(Conversation, usize)],
+) -> Result<Used, Fault> {
     let model = Arc::new(Counting { bench: bench.model.clone(), used: Mutex::default() });
     let analyzer = LanguageAnalyzer::new(screen, model.clone());
-    let basic = bench.basic();
     let mut output = 0;
-    for talk in talks {
+    for (talk, wishes) in talks {
         let (detection, _) = analyzer.detect(talk).await.doing("detecting")?;
         if detection.holds {
             analyzer.extract(talk, &detection, &House::default()).await.doing("counting tokens")?;
-            let (detection, _) = basic.detect(talk).await.doing("detecting")?;
-            let (items, _) = basic.extract(talk, &detection, &House::default()).await.doing("extracting")?;
-            output += 10 + items.len() as u64 * ITEM;
+            output += 10 + *wishes as u64 * ITEM;
         }
     }
     let (questions, input) = *model.used.lock().unwrap_or_else(PoisonError::into_inner);
