@@ -21,7 +21,7 @@ impl Thresholds {
     /// What is right for a model as far as it was measured (docs/QUALITY.md); careful for those that were not.
     pub fn of(model: &ModelId) -> Self {
         match model.as_str() {
-            "local/all-MiniLM-L6-v2" => Self { join_at: 0.72, ask_at: 0.60 },
+            "local/all-MiniLM-L6-v2" => Self { join_at: 0.80, ask_at: 0.60 },
             _ => Self { join_at: 0.90, ask_at: 0.80 },
         }
     }
