@@ -43,13 +43,17 @@ pub(super) fn watch(visitor: &mut Visitor, app: &mut App) -> Result<bool, Fault>
     }
     let posts = posts(visitor)?;
     row("posts", format!("{} on the board, {} wait for review", status["published"], status["review"]));
-    let (found, quotes, top) = look_up(visitor, &posts)?;
-    row("quotes", format!("{found} of {quotes} looked up stand word for word in their transcripts"));
+    let Quotes { found, all, top } = look_up(visitor, &posts)?;
+    row("quotes", format!("{found} of {all} looked up stand word for word in their transcripts"));
     for (post, quote) in &top {
         let title = post["title"].as_str().unwrap_or_default();
-        println!("\n  {} accounts ask: {title}\n    \u{201c}{quote}\u{201d}", post["accounts"]);
+        let asks = match post["accounts"].as_u64() {
+            Some(1) => "1 account asks".to_owned(),
+            accounts => format!("{} accounts ask", accounts.unwrap_or(0)),
+        };
+        println!("\n  {asks}: {title}\n    \u{201c}{quote}\u{201d}");
     }
-    Ok(found == quotes && !posts.is_empty())
+    Ok(found == all && !posts.is_empty())
 }
 
 fn done(calls: &Value) -> u64 {
@@ -100,9 +104,19 @@ fn posts(visitor: &mut Visitor) -> Result<Vec<Value>, Fault> {
     Ok(visitor.get("/api/v1/posts?limit=100")?["items"].as_array().cloned().unwrap_or_default())
 }
 
-/// How many quotes stand in their transcripts, of how many; and a quote of each of the posts that are asked for most.
-fn look_up(visitor: &mut Visitor, posts: &[Value]) -> Result<(usize, usize, Vec<(Value, String)>), Fault> {
-    let (mut found, mut all, mut top) = (0, 0, Vec::new());
+/// What the quotes on the board are worth.
+#[derive(Default)]
+struct Quotes {
+    /// Which stand in their transcripts.
+    found: usize,
+    /// Which were looked up.
+    all: usize,
+    /// A quote of each of the posts that are asked for most.
+    top: Vec<(Value, String)>,
+}
+
+fn look_up(visitor: &mut Visitor, posts: &[Value]) -> Result<Quotes, Fault> {
+    let mut quotes = Quotes::default();
     for post in posts.iter().take(CHECKED) {
         let id = post["id"].as_str().unwrap_or_default();
         let evidence = visitor.get(&format!("/api/v1/posts/{id}/evidence?limit=5"))?;
@@ -111,17 +125,16 @@ fn look_up(visitor: &mut Visitor, posts: &[Value]) -> Result<(usize, usize, Vec<
             let said = said(&visitor.get(&format!("/api/v1/calls/{call}/transcript"))?);
             for quote in one["quotes"].as_array().into_iter().flatten() {
                 let quote = quote["text"].as_str().unwrap_or_default();
-                all += 1;
-                found += usize::from(!quote.is_empty() && said.contains(&words(quote)));
-                if top.len() < SHOWN
-                    && !top.iter().any(|(shown, _): &(Value, String)| shown["id"] == post["id"])
-                {
-                    top.push((post.clone(), quote.to_owned()));
+                quotes.all += 1;
+                quotes.found += usize::from(!quote.is_empty() && said.contains(&words(quote)));
+                let shown = quotes.top.iter().any(|(shown, _)| shown["id"] == post["id"]);
+                if quotes.top.len() < SHOWN && !shown {
+                    quotes.top.push((post.clone(), quote.to_owned()));
                 }
             }
         }
     }
-    Ok((found, all, top))
+    Ok(quotes)
 }
 
 /// Everything that was said, one sentence behind the other.
