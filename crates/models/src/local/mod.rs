@@ -13,6 +13,7 @@ use std::{
 use async_trait::async_trait;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
+use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokenizers::{Tokenizer, TruncationParams};
 use tokio::sync::Semaphore;
 
@@ -37,6 +38,8 @@ pub struct MiniLm {
 struct Inner {
     model: Bert,
     tokenizer: Tokenizer,
+    /// One thread: on several, work this small costs twice the processor time for little less waiting.
+    thread: ThreadPool,
 }
 
 impl fmt::Debug for MiniLm {
@@ -64,7 +67,7 @@ impl MiniLm {
     /// # Errors
     /// [`ModelError::Local`] when the model cannot digest a text.
     pub fn embed_here(&self, texts: &[String]) -> Result<Vec<Embedding>, ModelError> {
-        self.inner.embed(texts).map_err(|error| ModelError::Local { why: error.to_string() })
+        self.inner.thread.install(|| self.inner.embed(texts)).map_err(|error| ModelError::Local { why: error.to_string() })
     }
 
     /// How many tokens a text of any length has.
@@ -103,8 +106,8 @@ impl Embedder for MiniLm {
 
 impl Inner {
     fn open(folder: &Path) -> Result<Self, String> {
-        // On several threads, matrices this small cost twice the processor time for little less waiting.
         gemm::set_threading_threshold(usize::MAX);
+        let thread = ThreadPoolBuilder::new().num_threads(1).build().map_err(|error| error.to_string())?;
         let file = |name: &str| -> (PathBuf, String) {
             let path = folder.join(name);
             let fix = format!("{} is missing or damaged; `cargo xtask model` fetches it", path.display());
@@ -122,7 +125,7 @@ impl Inner {
         let weights = std::fs::read(path).map_err(|_| fix.clone())?;
         let weights = VarBuilder::from_buffered_safetensors(weights, DType::F32, &Device::Cpu);
         let model = weights.and_then(|weights| Bert::load(&weights, &config)).map_err(|_| fix)?;
-        Ok(Self { model, tokenizer })
+        Ok(Self { model, tokenizer, thread })
     }
 
     fn embed(&self, texts: &[String]) -> Result<Vec<Embedding>, Box<dyn std::error::Error + Send + Sync>> {
