@@ -46,7 +46,8 @@ ENV PATH=/usr/local/bin \
     SOUNDPOST_LISTEN=0.0.0.0:8080 \
     SOUNDPOST_METRICS_LISTEN=0.0.0.0:9464 \
     SOUNDPOST_ESCROW_DIR=/var/lib/soundpost/escrow \
-    SOUNDPOST_MODEL_DIR=/usr/local/share/soundpost/model
+    SOUNDPOST_MODEL_DIR=/usr/local/share/soundpost/model \
+    RAYON_NUM_THREADS=1
 VOLUME /var/lib/soundpost/escrow
 USER 10001:10001
 EXPOSE 8080 9464

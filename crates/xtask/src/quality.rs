@@ -31,5 +31,10 @@ fn start(command: &str, data: Option<PathBuf>, only: &[String]) -> Result<bool, 
     run::must(run::cargo(&workspace.root).args(["build", "--release", "--quiet", "--package", "quality"]))?;
     let mut program = Command::new(workspace.programs(true).join("quality"));
     program.arg(command).arg(&workspace.root).arg(model).arg(data.unwrap_or_default()).args(only);
+    let mut git = Command::new("git");
+    git.args(["rev-parse", "--short=12", "HEAD"]).current_dir(&workspace.root);
+    program.env("COMMIT", run::output(&mut git).unwrap_or_default().trim());
+    // More threads for one text cost more than they bring.
+    program.env("RAYON_NUM_THREADS", "1");
     run::succeeds(&mut program)
 }

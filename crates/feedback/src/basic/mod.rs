@@ -3,6 +3,7 @@
 //!
 //! `cargo xtask train` makes its weights out of the labelled calls; docs/QUALITY.md says how good it is.
 
+mod area;
 mod features;
 mod group;
 mod title;
@@ -154,7 +155,7 @@ impl BasicAnalyzer {
             kind,
             sentiment: Sentiment::ALL.get(sorts[1]).copied().unwrap_or(Sentiment::Neutral),
             priority: Priority::ALL.get(sorts[2]).copied().unwrap_or(Priority::Medium),
-            area: title::area(&said.join(" "), &around(talk, best.place)),
+            area: area::area(&said.join(" "), &around(talk, best.place)),
             pain_points: pains(talk, best.place),
             category: None,
             tags: Vec::new(),

@@ -67,7 +67,10 @@ impl MiniLm {
     /// # Errors
     /// [`ModelError::Local`] when the model cannot digest a text.
     pub fn embed_here(&self, texts: &[String]) -> Result<Vec<Embedding>, ModelError> {
-        self.inner.thread.install(|| self.inner.embed(texts)).map_err(|error| ModelError::Local { why: error.to_string() })
+        self.inner
+            .thread
+            .install(|| self.inner.embed(texts))
+            .map_err(|error| ModelError::Local { why: error.to_string() })
     }
 
     /// How many tokens a text of any length has.

@@ -61,7 +61,7 @@ pub(crate) async fn run(
         labelled: root.join("crates/feedback/labelled"),
         data: data.map(Path::to_owned),
     };
-    let mut report = Report::new(root);
+    let mut report = Report::new();
     let wanted = |name: &str| only.is_empty() || only.iter().any(|one| one == name);
     if wanted("own") {
         own::measure(&bench, &mut report).await?;

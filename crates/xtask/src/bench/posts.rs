@@ -21,8 +21,15 @@ pub(super) fn measure(ground: &Ground, options: &Options, part: &mut Part) -> Re
     let model = model.display().to_string();
     let simulator = Simulator::start(ground, &["--calls", "20", "--days", "60", "--fresh-every", "1"])?;
     let database = ground.database("posts")?;
-    let settings =
-        [&UNLIMITED[..], &[("SOUNDPOST_POLL_EVERY", "2s"), ("SOUNDPOST_MODEL_DIR", model.as_str())]].concat();
+    let settings = [
+        &UNLIMITED[..],
+        &[
+            ("SOUNDPOST_POLL_EVERY", "2s"),
+            ("SOUNDPOST_MODEL_DIR", model.as_str()),
+            ("RAYON_NUM_THREADS", "1"),
+        ],
+    ]
+    .concat();
     let app = App::new(ground, &database, &simulator, &settings)?;
     app.organization("Acme Inc", OWNER)?;
     let mut serve = app.serve(&[])?;

@@ -160,6 +160,7 @@ impl App {
             ("SOUNDPOST_ESCROW_DIR", escrow.display().to_string()),
             ("SOUNDPOST_POLL_EVERY", "1m".to_owned()),
             ("SOUNDPOST_MODEL_DIR", model.display().to_string()),
+            ("RAYON_NUM_THREADS", "1".to_owned()),
             ("GONG_CLIENT_ID", simulator.client_id.clone()),
             ("GONG_CLIENT_SECRET", simulator.client_secret.clone()),
             ("GONG_AUTHORIZE_URL", simulator.authorize_url.clone()),
