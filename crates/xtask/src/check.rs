@@ -173,7 +173,12 @@ impl Bench {
         self.lend(&mut tests)?;
         if !fallback.contains(&"--test") {
             // Stories have a mind of their own; the programs that they start would all read the model for nothing.
-            tests.env("SOUNDPOST_MODEL_DIR", model::ensure(&self.workspace)?);
+            match model::ensure(&self.workspace) {
+                Ok(folder) => {
+                    tests.env("SOUNDPOST_MODEL_DIR", folder);
+                }
+                Err(fault) => println!("SKIPPED: the tests with the real local model; {fault}"),
+            }
         }
         cargo_step(tests)
     }

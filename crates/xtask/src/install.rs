@@ -85,6 +85,10 @@ pub(crate) fn unpacked(work: &Path, pinned: &str, hashes: &[&str]) -> Result<(),
     let requirement = work.join("requirement.txt");
     std::fs::write(&requirement, format!("{pinned} {}\n", hashes.join(" ")))
         .doing("writing the requirement")?;
+    let pip = run::output(Command::new("python3").args(["-m", "pip", "--version"]));
+    if pip.is_err() && has_apt() {
+        apt(&["python3", "python3-pip"])?;
+    }
     let mut download = Command::new("python3");
     download.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]);
     download

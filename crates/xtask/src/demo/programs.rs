@@ -133,7 +133,7 @@ impl App {
         folder: &Path,
         keep: &Keep,
         simulator: &Simulator,
-        (database, model): (&str, &Path),
+        (database, model): (&str, Option<&Path>),
         options: &Options,
     ) -> Result<Self, Fault> {
         let program = folder.join("soundpost");
@@ -159,8 +159,6 @@ impl App {
             ("SOUNDPOST_KEYS", keys),
             ("SOUNDPOST_ESCROW_DIR", escrow.display().to_string()),
             ("SOUNDPOST_POLL_EVERY", "1m".to_owned()),
-            ("SOUNDPOST_MODEL_DIR", model.display().to_string()),
-            ("RAYON_NUM_THREADS", "1".to_owned()),
             ("GONG_CLIENT_ID", simulator.client_id.clone()),
             ("GONG_CLIENT_SECRET", simulator.client_secret.clone()),
             ("GONG_AUTHORIZE_URL", simulator.authorize_url.clone()),
@@ -168,6 +166,10 @@ impl App {
             ("GONG_API_HOSTS", simulator.hosts()),
             ("RUST_LOG", std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned())),
         ];
+        if let Some(model) = model {
+            environment.push(("SOUNDPOST_MODEL_DIR", model.display().to_string()));
+            environment.push(("RAYON_NUM_THREADS", "1".to_owned()));
+        }
         if options.no_limit {
             environment.push(("GONG_REQUESTS_PER_SECOND", "1000".to_owned()));
             environment.push(("GONG_REQUESTS_PER_DAY", "1000000".to_owned()));
