@@ -46,6 +46,9 @@ const mark = () => {
 const focused = () => {
   const e = document.activeElement;
   if (!e || e === document.body) return null;
+  // A live update may have put a new element in the place of one that was marked.
+  const gone = e.stop === undefined ? globalThis.stops.findIndex((old) => !old.isConnected && old.tagName === e.tagName) : -1;
+  if (gone >= 0) { globalThis.stops[gone] = e; e.stop = gone; }
   const style = getComputedStyle(e), box = e.getBoundingClientRect();
   const outlined = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
   const inside = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
