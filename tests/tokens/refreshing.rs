@@ -280,6 +280,14 @@ fn tok_22_a_thousand_tokens_of_one_moment_do_not_fall_due_together() {
     assert!(per_slot.iter().all(|count| (5..=67).contains(count)), "at most twice the mean: {per_slot:?}");
 }
 
+/// One look at a time: the daily sweep would add its own.
+async fn put_off_the_sweep(world: &World) {
+    sqlx::query("update gong_schedules set next_sweep_at = next_sweep_at + interval '3 days'")
+        .execute(world.db.pool())
+        .await
+        .unwrap();
+}
+
 #[tokio::test]
 async fn tok_23_a_token_that_is_refused_once_costs_one_refresh_and_one_more_try() {
     let world = World::start().await;
@@ -288,6 +296,7 @@ async fn tok_23_a_token_that_is_refused_once_costs_one_refresh_and_one_more_try(
     world.settle().await;
     world.pass(Duration::from_secs(3_600)).await;
     record(&world, &acme, "After the refusal");
+    put_off_the_sweep(&world).await;
     world.sim.expire_access_tokens(acme.company);
     world.sim.clear_memory();
 
@@ -307,11 +316,7 @@ async fn tok_23_a_connection_that_is_always_refused_stops_after_three_requests()
     let acme = world.organization("acme").await;
     world.connect(&acme, None).await;
     world.settle().await;
-    // One look at a time: the daily sweep would add its own.
-    sqlx::query("update gong_schedules set next_sweep_at = next_sweep_at + interval '3 days'")
-        .execute(world.db.pool())
-        .await
-        .unwrap();
+    put_off_the_sweep(&world).await;
     for endpoint in [Endpoint::CallsExtensive, Endpoint::Transcript, Endpoint::Users, Endpoint::Workspaces] {
         world.sim.fault(Rule::always(endpoint, What::Status(401)));
     }
