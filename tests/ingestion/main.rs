@@ -16,3 +16,4 @@ mod stopping;
 mod support;
 mod transcripts;
 mod windows;
+mod wire;

@@ -48,13 +48,13 @@ fn api_requests(world: &World, org: &Org) -> Vec<Request> {
 }
 
 /// The longest that a thread of this machine overslept since it was made.
-struct Oversleeping {
+pub(crate) struct Oversleeping {
     longest: Arc<AtomicU64>,
     over: Arc<AtomicBool>,
 }
 
 impl Oversleeping {
-    fn watch() -> Self {
+    pub(crate) fn watch() -> Self {
         let this = Self { longest: Arc::default(), over: Arc::default() };
         let (longest, over) = (this.longest.clone(), this.over.clone());
         std::thread::spawn(move || {
@@ -66,6 +66,11 @@ impl Oversleeping {
             }
         });
         this
+    }
+
+    /// In milliseconds.
+    pub(crate) fn longest(&self) -> u64 {
+        self.longest.load(Ordering::Relaxed)
     }
 }
 
@@ -81,7 +86,7 @@ async fn the_limit_is_kept(per_second: f64, average: f64) {
     for _ in 0..4 {
         let oversleeping = Oversleeping::watch();
         let (world, acme) = four_processes(per_second).await;
-        let late = oversleeping.longest.load(Ordering::Relaxed);
+        let late = oversleeping.longest();
         let most = world.sim.max_in_sliding_second(acme.company);
         let refused = world.sim.rate_limited(acme.company);
         if late > 10 && (most > 3 || refused > 0) {

@@ -214,7 +214,8 @@ async fn job_01_the_program_itself_killed_three_times_loses_and_doubles_nothing(
         at_requests(&world, &acme, at).await;
         drop(process);
         // Others take the jobs over when signs of life have been missing for 45 s; the story does not wait for it.
-        change("update apalis.workers set last_seen = last_seen - interval '2 minutes' where id <> 'other'").await;
+        change("update apalis.workers set last_seen = last_seen - interval '2 minutes' where id <> 'other'")
+            .await;
     }
     let _process = start(&program, &world);
     let done = async || acme.api.gong().await["backfill"]["state"] == "done";

@@ -1,5 +1,7 @@
 //! A process dies in the middle of a refresh.
 
+use std::time::Duration;
+
 use gong_sim::{Endpoint, Rule, What};
 use kernel::{ConnectionStatus, Scope};
 use stories::{Org, Process, World};
@@ -74,6 +76,11 @@ async fn die_between_answer_and_commit(world: &World, orgs: &[Org]) {
     process.kill();
     lock.rollback().await.unwrap();
     world.sim.clear_faults();
+    // What the dead had begun in the database ends when the database notices.
+    let begun = "select count(*) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid() and xact_start is not null and state <> 'idle'";
+    let over = async || world.number(begun).await == 0;
+    assert!(stories::until(Duration::from_secs(10), over).await, "nothing of the dead is open");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use reqwest::{
 };
 
 use crate::{
-    Auth, BaseUrl, Call, CallFilter, CallPage, Cursor, Gate, GongError, Held, HeldReason, Hold, Http,
+    Auth, BaseUrl, Call, CallFilter, CallPage, Cursor, Gate, GongError, Held, HeldReason, Hold, Http, Pass,
     Purpose, Target, Ticket, TranscriptStream, TransportKind, UserPage, Workspace, body, call,
     page::malformed,
     people,
@@ -40,7 +40,7 @@ impl fmt::Debug for Client {
 
 /// The right to send one request now.
 #[derive(Debug)]
-pub struct Turn(Ticket);
+pub struct Turn(Ticket, Pass);
 
 /// What came back and is not an error.
 enum Answer {
@@ -103,8 +103,8 @@ impl Client {
         let ticket = self.http.breakers.admit(Target::Api, self.base.as_str(), &self.ambient);
         let held = |broken: kernel::Broken| Held { until: broken.until, why: HeldReason::Outage };
         let ticket = ticket.map_err(|broken| GongError::Held(held(broken)))?;
-        self.gate.pass(purpose).await.map_err(GongError::Held)?;
-        Ok(Turn(ticket))
+        let pass = self.gate.pass(purpose).await.map_err(GongError::Held)?;
+        Ok(Turn(ticket, pass))
     }
 
     /// The transcripts of these calls, at most [`crate::MOST_IDS`]. Those that Gong does not have yet are simply not among them.
@@ -187,12 +187,15 @@ impl Client {
         self.send_in(turn, ask).await
     }
 
-    async fn send_in(&self, Turn(ticket): Turn, ask: Ask) -> Result<Answer, GongError> {
+    async fn send_in(&self, Turn(ticket, pass): Turn, ask: Ask) -> Result<Answer, GongError> {
         let Some(auth) = self.auth.clone() else { return Err(GongError::Unauthorized { request_id: None }) };
         let (endpoint, began) = (ask.endpoint, Instant::now());
         let sent = async { Ok(self.build(ask, auth).send().await) };
         let outcome = self.http.brake.watch(sent).await?;
         record(endpoint, began, &outcome);
+        if outcome.as_ref().err().is_none_or(reqwest::Error::is_connect) {
+            pass.arrived();
+        }
         ticket.report(outcome.as_ref().is_ok_and(|response| !response.status().is_server_error()));
         let response = outcome.map_err(|error| GongError::Transport { kind: TransportKind::from(&error) })?;
         if response.status().is_success() {

@@ -5,6 +5,7 @@ use std::{fmt, num::NonZeroU32, time::Duration};
 use async_trait::async_trait;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use time::OffsetDateTime;
+use tokio::sync::oneshot;
 
 /// What a request is for: fresh calls go before history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,11 +60,37 @@ pub struct Hold {
     pub wait: Duration,
 }
 
+/// The right to send one request now. The gate learns from it whether the request has arrived: one that is neither answered
+/// nor known to have stayed here may still be on its way.
+#[derive(Debug)]
+pub struct Pass(Option<oneshot::Sender<()>>);
+
+impl Pass {
+    /// A pass that nobody watches.
+    pub const fn unwatched() -> Self {
+        Self(None)
+    }
+
+    /// A pass, and what ends when its request has arrived; an error there says that nobody will ever know.
+    pub fn watched() -> (Self, oneshot::Receiver<()>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self(Some(sender)), receiver)
+    }
+
+    /// The request was answered, or never left.
+    pub fn arrived(self) {
+        if let Some(gate) = self.0 {
+            // A gate that does not listen any more need not know.
+            let _ = gate.send(());
+        }
+    }
+}
+
 /// Passed by every request before it is sent; told of every 429.
 #[async_trait]
 pub trait Gate: Send + Sync {
     /// Waits for a turn, or says that there is none soon.
-    async fn pass(&self, purpose: Purpose) -> Result<(), Held>;
+    async fn pass(&self, purpose: Purpose) -> Result<Pass, Held>;
 
     /// Gong asked for a pause.
     async fn hold(&self, hold: Hold);
@@ -96,9 +123,9 @@ impl fmt::Debug for OpenGate {
 
 #[async_trait]
 impl Gate for OpenGate {
-    async fn pass(&self, _: Purpose) -> Result<(), Held> {
+    async fn pass(&self, _: Purpose) -> Result<Pass, Held> {
         self.limiter.until_ready().await;
-        Ok(())
+        Ok(Pass::unwatched())
     }
 
     async fn hold(&self, _: Hold) {}

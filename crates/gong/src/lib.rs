@@ -29,7 +29,7 @@ pub use breaker::{Breakers, Target, Ticket};
 pub use call::{Affiliation, Call, Party};
 pub use client::{Client, Turn};
 pub use error::{GongError, TransportKind};
-pub use gate::{Gate, Held, HeldReason, Hold, OpenGate, Purpose};
+pub use gate::{Gate, Held, HeldReason, Hold, OpenGate, Pass, Purpose};
 pub use host::{BaseUrl, BaseUrlRefused, HostPolicy, HostPolicyError};
 pub use http::{Http, http};
 pub use knock::{NoAnswer, knock};

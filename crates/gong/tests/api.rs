@@ -10,7 +10,7 @@ use std::{
 
 use async_trait::async_trait;
 use gong::{
-    Auth, CallFilter, Client, Gate, GongError, Held, HeldReason, Hold, HostPolicy, OpenGate, Purpose,
+    Auth, CallFilter, Client, Gate, GongError, Held, HeldReason, Hold, HostPolicy, OpenGate, Pass, Purpose,
     TranscriptItem,
 };
 use kernel::{Ambient, SystemAmbient};
@@ -29,9 +29,9 @@ struct Watched {
 
 #[async_trait]
 impl Gate for Watched {
-    async fn pass(&self, purpose: Purpose) -> Result<(), Held> {
+    async fn pass(&self, purpose: Purpose) -> Result<Pass, Held> {
         self.passed.lock().unwrap().push(purpose);
-        self.closed.map_or(Ok(()), |why| Err(Held { until: SystemAmbient.now(), why }))
+        self.closed.map_or(Ok(Pass::unwatched()), |why| Err(Held { until: SystemAmbient.now(), why }))
     }
 
     async fn hold(&self, hold: Hold) {

@@ -7,16 +7,19 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use db::{Db, Tx};
-use gong::{Gate, Held, HeldReason, Hold, Purpose};
+use gong::{Gate, Held, HeldReason, Hold, Pass, Purpose};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use kernel::{ConnectionId, Scope, SharedAmbient};
 use time::OffsetDateTime;
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep, sleep_until, timeout},
+};
 
 use crate::{
     Defaults, IngestError,
     clock::DatabaseClock,
-    pace::Pace,
+    pace::{Pace, WINDOW},
     rules::FRESH_RESERVE,
     store::{schedules, usage},
 };
@@ -25,6 +28,15 @@ use crate::{
 const LONG_WAIT: Duration = Duration::from_millis(20);
 /// How long before its slot it looks, so that the look does not make it late.
 const LOOK_AHEAD: Duration = Duration::from_millis(10);
+/// A request that is not answered for so long may still be on its way, and arrive together with those that follow it.
+const LATE: Duration = Duration::from_millis(500);
+/// For how long at most it takes up room: what the wire holds back for longer is lost.
+const LATEST: Duration = Duration::from_secs(60);
+/// Who finds no room beside late requests looks again so often, ...
+const CROWDED_LOOK: Duration = Duration::from_millis(250);
+/// ... so many times, and comes back after [`CROWDED_WAIT`].
+const CROWDED_LOOKS: u32 = 20;
+const CROWDED_WAIT: time::Duration = time::Duration::seconds(10);
 
 /// Makes the gates of all companies in this process.
 #[derive(Clone)]
@@ -72,19 +84,28 @@ pub struct CompanyGate {
 
 #[async_trait]
 impl Gate for CompanyGate {
-    async fn pass(&self, purpose: Purpose) -> Result<(), Held> {
+    async fn pass(&self, purpose: Purpose) -> Result<Pass, Held> {
         self.gates.crowd.until_key_ready(&self.connection).await;
         let pace = Pace::of(self.gates.defaults.per_second);
-        let mut counted = true;
+        let (mut counted, mut crowded) = (true, 0);
         loop {
-            let slot = self.slot(purpose, pace, counted).await?;
+            let Some((slot, late)) = self.slot(purpose, pace, counted).await? else {
+                crowded += 1;
+                if crowded == CROWDED_LOOKS {
+                    let until = self.gates.ambient.now() + CROWDED_WAIT;
+                    return Err(Held { until, why: HeldReason::Outage });
+                }
+                sleep(CROWDED_LOOK).await;
+                continue;
+            };
+            let mut room = true;
             if slot > Instant::now() + LONG_WAIT {
                 sleep_until(slot - LOOK_AHEAD).await;
-                self.still_open().await?;
+                room = self.still_open().await? <= late;
             }
             sleep_until(slot).await;
-            if slot.elapsed() <= pace.tolerance {
-                return Ok(());
+            if room && slot.elapsed() <= pace.tolerance {
+                return Ok(self.watched(pace));
             }
             counted = false;
         }
@@ -111,8 +132,23 @@ impl Gate for CompanyGate {
 }
 
 impl CompanyGate {
-    /// Whether nobody held or stopped the company while we waited for our slot.
-    async fn still_open(&self) -> Result<(), Held> {
+    /// A pass whose request is noted while it may be on its way.
+    fn watched(&self, pace: Pace) -> Pass {
+        if pace.allowed == 0 {
+            return Pass::unwatched();
+        }
+        let (pass, arrived) = Pass::watched();
+        let (db, scope, connection) = (self.gates.db.clone(), self.scope, self.connection);
+        tokio::spawn(async move {
+            if let Err(error) = note_when_late(&db, &scope, connection, arrived).await {
+                tracing::warn!(error = %error, "A request that may still be on its way could not be noted.");
+            }
+        });
+        pass
+    }
+
+    /// How many requests are late; an error when somebody held or stopped the company while we waited for our slot.
+    async fn still_open(&self) -> Result<i64, Held> {
         let now = self.gates.ambient.now();
         let looked = async {
             let mut tx = self.gates.db.begin(&self.scope).await?;
@@ -124,15 +160,22 @@ impl CompanyGate {
         if halt.is_some() {
             return Err(halted(now));
         }
+        let late = held.as_ref().map_or(0, |held| held.late);
         match held.and_then(|held| held.held_until).filter(|until| *until > now) {
             Some(until) => Err(Held { until, why: HeldReason::RetryAfter }),
             None if !active => Err(stopped(now)),
-            None => Ok(()),
+            None => Ok(late),
         }
     }
 
-    /// The moment of our slot; over already where the database took long to give it.
-    async fn slot(&self, purpose: Purpose, pace: Pace, counted: bool) -> Result<Instant, Held> {
+    /// The moment of our slot, over already where the database took long to give it, and how many requests were late then;
+    /// nothing where these leave no room.
+    async fn slot(
+        &self,
+        purpose: Purpose,
+        pace: Pace,
+        counted: bool,
+    ) -> Result<Option<(Instant, i64)>, Held> {
         let now = self.gates.ambient.now();
         let ask = usage::Ask {
             interval_seconds: pace.interval.as_secs_f64(),
@@ -140,6 +183,8 @@ impl CompanyGate {
             backfill: purpose == Purpose::Backfill,
             counted,
             now,
+            allowed: pace.allowed,
+            window_seconds: WINDOW.as_secs_f64(),
         };
         let taken = async {
             let mut tx = self.gates.db.begin(&self.scope).await?;
@@ -150,12 +195,35 @@ impl CompanyGate {
         };
         match taken.await {
             Ok((slot, received)) => {
-                let wait = judge(&slot, ask.limit, now)?;
-                Ok(self.gates.clock.moment(slot.told.unwrap_or_default(), wait, received))
+                let Some(wait) = judge(&slot, &ask)? else { return Ok(None) };
+                let moment = self.gates.clock.moment(slot.told.unwrap_or_default(), wait, received);
+                Ok(Some((moment, slot.late)))
             }
             Err(error) => Err(unasked(&error, now)),
         }
     }
+}
+
+/// Notes a request that is not answered soon, until it is.
+async fn note_when_late(
+    db: &Db,
+    scope: &Scope,
+    connection: ConnectionId,
+    mut arrived: oneshot::Receiver<()>,
+) -> Result<(), IngestError> {
+    if timeout(LATE, &mut arrived).await.is_ok() {
+        return Ok(());
+    }
+    let mut tx = db.begin(scope).await?;
+    let late = usage::late(&mut tx, connection, LATEST).await?;
+    tx.commit().await?;
+    // An error: it was given up and may arrive all the same.
+    if let (Some(late), Ok(())) = (late, arrived.await) {
+        let mut tx = db.begin(scope).await?;
+        usage::arrived(&mut tx, connection, late, WINDOW).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 fn unasked(error: &IngestError, now: OffsetDateTime) -> Held {
@@ -171,10 +239,11 @@ fn stopped(now: OffsetDateTime) -> Held {
     Held { until: now + time::Duration::hours(1), why: HeldReason::Stopped }
 }
 
-/// Seconds from the answer to the slot, or why there is none.
-fn judge(slot: &usage::Slot, limit: i64, now: OffsetDateTime) -> Result<f64, Held> {
+/// Seconds from the answer to the slot, nothing where late requests leave no room, or why there is none.
+fn judge(slot: &usage::Slot, ask: &usage::Ask) -> Result<Option<f64>, Held> {
+    let now = ask.now;
     if let Some(wait) = slot.wait {
-        return Ok(wait.clamp(0.0, 3600.0));
+        return Ok(Some(wait.clamp(0.0, 3600.0)));
     }
     if slot.halted {
         return Err(halted(now));
@@ -184,7 +253,8 @@ fn judge(slot: &usage::Slot, limit: i64, now: OffsetDateTime) -> Result<f64, Hel
     }
     match slot.held_until.filter(|until| *until > now) {
         Some(until) => Err(Held { until, why: HeldReason::RetryAfter }),
-        None if slot.used >= limit => Err(Held { until: next_hour(now), why: HeldReason::DailyBudget }),
+        None if slot.used >= ask.limit => Err(Held { until: next_hour(now), why: HeldReason::DailyBudget }),
+        None if ask.allowed > 0 && slot.late >= ask.allowed.into() => Ok(None),
         // The hold ended between the two looks.
         None => Err(Held { until: now + time::Duration::seconds(1), why: HeldReason::RetryAfter }),
     }
@@ -291,11 +361,23 @@ mod tests {
             held_until,
             active,
             halted: false,
+            late: 0,
         };
         let until = now + time::Duration::minutes(5);
-        let held = |slot| judge(&slot, 100, now).unwrap_err();
+        let ask = usage::Ask {
+            interval_seconds: 0.4,
+            limit: 100,
+            backfill: false,
+            counted: true,
+            now,
+            allowed: 3,
+            window_seconds: 1.04,
+        };
+        let held = |slot| judge(&slot, &ask).unwrap_err();
         assert_eq!(held(slot(Some(until), 0, true)).until, until);
         assert_eq!(held(slot(None, 100, true)).until, datetime!(2026-03-01 11:00 UTC));
         assert_eq!(held(slot(None, 0, false)).why, HeldReason::Stopped);
+        assert_eq!(judge(&usage::Slot { late: 3, ..slot(None, 0, true) }, &ask), Ok(None));
+        assert_eq!(held(usage::Slot { late: 3, ..slot(Some(until), 0, true) }).until, until);
     }
 }

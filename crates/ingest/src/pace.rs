@@ -5,7 +5,10 @@ use std::time::Duration;
 /// What Gong allows a whole company in any sliding second [D; help.gong.io].
 const GONG_PER_SECOND: f64 = 3.0;
 /// How much slower than Gong allows we are at least, so that four requests never fall into one second.
-const SLACK: f64 = 1.04;
+const SLACK: f64 = WINDOW.as_millis() as f64 / 1e3;
+
+/// A second, and how late requests may be at its two ends.
+pub(crate) const WINDOW: Duration = Duration::from_millis(1_040);
 
 /// Above this pace nobody watches single requests: tests without limits.
 const UNWATCHED: f64 = 1_000.0;
@@ -18,6 +21,8 @@ pub(crate) struct Pace {
     /// A request that would leave later than this after its slot takes a new one: it would come too close to the
     /// requests behind it, which have their slots already.
     pub(crate) tolerance: Duration,
+    /// How many requests may arrive in any [`WINDOW`]; none is counted where this is 0.
+    pub(crate) allowed: i32,
 }
 
 impl Pace {
@@ -28,13 +33,18 @@ impl Pace {
     pub(crate) fn of(per_second: f64) -> Self {
         let asked = 1.0 / per_second.clamp(0.01, 100_000.0);
         if per_second > UNWATCHED {
-            return Self { interval: Duration::from_secs_f64(asked), tolerance: Duration::MAX };
+            return Self { interval: Duration::from_secs_f64(asked), tolerance: Duration::MAX, allowed: 0 };
         }
         let allowed = per_second.ceil().max(GONG_PER_SECOND);
         // At 3 a second: 347 ms. Half of what is left may be lost before a request is sent, the other half on its way.
         let interval = asked.max(SLACK / allowed);
         let tolerance = (allowed * interval - 1.0) / 2.0;
-        Self { interval: Duration::from_secs_f64(interval), tolerance: Duration::from_secs_f64(tolerance) }
+        Self {
+            interval: Duration::from_secs_f64(interval),
+            tolerance: Duration::from_secs_f64(tolerance),
+            #[expect(clippy::cast_possible_truncation, reason = "at most UNWATCHED")]
+            allowed: allowed as i32,
+        }
     }
 }
 

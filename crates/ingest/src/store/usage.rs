@@ -1,5 +1,7 @@
 //! Tables `gong_budgets` and `gong_usage`: the pace and the daily budget of one company, over all processes.
 
+use std::time::Duration;
+
 use db::Tx;
 use kernel::ConnectionId;
 use sqlx::FromRow;
@@ -19,6 +21,8 @@ pub(crate) struct Slot {
     pub(crate) active: bool,
     /// An operator stopped all traffic.
     pub(crate) halted: bool,
+    /// Requests that may be on their way still.
+    pub(crate) late: i64,
 }
 
 /// How a slot is asked for.
@@ -29,9 +33,13 @@ pub(crate) struct Ask {
     /// False when a slot that was counted is taken anew.
     pub(crate) counted: bool,
     pub(crate) now: OffsetDateTime,
+    /// How many requests may arrive in any window; 0 where none is watched.
+    pub(crate) allowed: i32,
+    pub(crate) window_seconds: f64,
 }
 
-/// Takes the next slot of the company, by the database's clock, and counts it; none while held, spent or stopped.
+/// Takes the next slot of the company, by the database's clock, and counts it; none while held, spent or stopped, and none
+/// while as many requests may be on their way as are allowed at once.
 pub(crate) async fn take_slot(tx: &mut Tx, connection: ConnectionId, ask: &Ask) -> Result<Slot, IngestError> {
     sqlx::query_as(
         "with halted as (
@@ -42,12 +50,16 @@ pub(crate) async fn take_slot(tx: &mut Tx, connection: ConnectionId, ask: &Ask) 
          ), alive as (
             select exists (select 1 from gong_schedules where organization_id = $2 and connection_id = $1 and active) as yes
          ), slot as (
-            insert into gong_budgets as b (connection_id, organization_id, next_slot_at)
-            select $1, $2, clock_timestamp() + make_interval(secs => $3) from used, alive, halted where used.n < $4 and alive.yes and not halted.yes
-            on conflict (connection_id) do update
-                set next_slot_at = greatest(b.next_slot_at, clock_timestamp()) + make_interval(secs => $3)
-                where b.held_until is null or b.held_until <= $6
-            returning next_slot_at, clock_timestamp() as told
+            insert into gong_budgets as b (connection_id, organization_id, next_slot_at, sent)
+            select $1, $2, clock_timestamp() + make_interval(secs => $3), array[clock_timestamp()]
+            from used, alive, halted where used.n < $4 and alive.yes and not halted.yes
+            on conflict (connection_id) do update set
+                next_slot_at = make_interval(secs => $3)
+                    + soundpost_slot(b.next_slot_at, b.sent, soundpost_late(b.late), $8, make_interval(secs => $9)),
+                sent = (b.sent || soundpost_slot(b.next_slot_at, b.sent, soundpost_late(b.late), $8, make_interval(secs => $9)))
+                    [greatest(cardinality(b.sent) + 2 - $8, 1):]
+                where (b.held_until is null or b.held_until <= $6) and ($8 = 0 or soundpost_late(b.late) < $8)
+            returning next_slot_at, clock_timestamp() as told, soundpost_late(late) as late
          ), counted as (
             insert into gong_usage as u (connection_id, organization_id, hour, fresh, backfill)
             select $1, $2, date_trunc('hour', $6::timestamptz), case when $5 then 0 else 1 end, case when $5 then 1 else 0 end
@@ -57,7 +69,8 @@ pub(crate) async fn take_slot(tx: &mut Tx, connection: ConnectionId, ask: &Ask) 
          )
          select (select extract(epoch from next_slot_at - told)::float8 - $3 from slot) as wait,
                 (select extract(epoch from told)::float8 from slot) as told, (select n from used) as used, b.held_until,
-                (select yes from alive) as active, (select yes from halted) as halted
+                (select yes from alive) as active, (select yes from halted) as halted,
+                coalesce((select late from slot), soundpost_late(b.late), 0) as late
          from (select 1) one left join gong_budgets b on b.organization_id = $2 and b.connection_id = $1",
     )
     .bind(connection)
@@ -67,6 +80,8 @@ pub(crate) async fn take_slot(tx: &mut Tx, connection: ConnectionId, ask: &Ask) 
     .bind(ask.backfill)
     .bind(ask.now)
     .bind(ask.counted)
+    .bind(ask.allowed)
+    .bind(ask.window_seconds)
     .fetch_one(&mut **tx)
     .await
     .map_err(IngestError::db("taking a request slot"))
@@ -85,6 +100,46 @@ pub(crate) async fn leave_room(tx: &mut Tx, connection: ConnectionId) -> Result<
     .await
     .map(|_| ())
     .map_err(IngestError::db("leaving room behind a request"))
+}
+
+/// Notes a request that may be on its way still, for at most so long; says by what it is known.
+pub(crate) async fn late(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    most: Duration,
+) -> Result<Option<OffsetDateTime>, IngestError> {
+    sqlx::query_scalar(
+        "update gong_budgets set late = array(select until from unnest(late) until where until > clock_timestamp())
+            || (clock_timestamp() + make_interval(secs => $3))
+         where organization_id = $2 and connection_id = $1 returning late[cardinality(late)]",
+    )
+    .bind(connection)
+    .bind(tx.scope().organization())
+    .bind(most.as_secs_f64())
+    .fetch_optional(&mut **tx)
+    .await
+    .map_err(IngestError::db("noting a late request"))
+}
+
+/// Notes that a late request has arrived: it takes up room for one window more.
+pub(crate) async fn arrived(
+    tx: &mut Tx,
+    connection: ConnectionId,
+    late: OffsetDateTime,
+    window: Duration,
+) -> Result<(), IngestError> {
+    sqlx::query(
+        "update gong_budgets set late = array_replace(late, $3, clock_timestamp() + make_interval(secs => $4))
+         where organization_id = $2 and connection_id = $1",
+    )
+    .bind(connection)
+    .bind(tx.scope().organization())
+    .bind(late)
+    .bind(window.as_secs_f64())
+    .execute(&mut **tx)
+    .await
+    .map(|_| ())
+    .map_err(IngestError::db("noting that a late request arrived"))
 }
 
 /// Stops all requests of the company until a moment; a later moment stays.
@@ -114,11 +169,14 @@ pub(crate) async fn hold(
 pub(crate) struct Held {
     pub(crate) held_until: Option<OffsetDateTime>,
     pub(crate) held_reason: Option<String>,
+    /// Requests that may be on their way still.
+    pub(crate) late: i64,
 }
 
 pub(crate) async fn held(tx: &mut Tx, connection: ConnectionId) -> Result<Option<Held>, IngestError> {
     sqlx::query_as(
-        "select held_until, held_reason from gong_budgets where organization_id = $1 and connection_id = $2",
+        "select held_until, held_reason, soundpost_late(late) as late from gong_budgets
+         where organization_id = $1 and connection_id = $2",
     )
     .bind(tx.scope().organization())
     .bind(connection)

@@ -1,0 +1,89 @@
+//! The pace on a wire that stands still now and then.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use stories::{World, WorldOptions};
+
+use crate::pace::Oversleeping;
+
+/// A wire that stands still now and then; what it held back arrives at once when it goes on.
+struct Wire(tokio::sync::watch::Receiver<bool>);
+
+impl Wire {
+    /// Stands still at these times, in seconds from now.
+    fn stalled(times: &'static [(f64, f64)]) -> Self {
+        let (stands, still) = tokio::sync::watch::channel(false);
+        tokio::spawn(async move {
+            let began = tokio::time::Instant::now();
+            for (from, to) in times {
+                for (at, now) in [(from, true), (to, false)] {
+                    tokio::time::sleep_until(began + Duration::from_secs_f64(*at)).await;
+                    stands.send_replace(now);
+                }
+            }
+        });
+        Self(still)
+    }
+
+    /// The moment at which what is sent now arrives.
+    async fn carry(&self) -> Instant {
+        // An error: it never stands still again.
+        let _ = self.0.clone().wait_for(|still| !still).await;
+        Instant::now()
+    }
+}
+
+#[tokio::test]
+async fn job_15_what_a_stalled_wire_held_back_leaves_room_for_itself_over_all_processes() {
+    let mut options = WorldOptions { workers: false, ..WorldOptions::default() };
+    options.defaults.per_second = 3.0;
+    let defaults = options.defaults.clone();
+    let world = World::with(options).await;
+    let acme = world.organization("acme").await;
+    world.connect(&acme, None).await;
+    let scope = kernel::Scope::job(acme.id);
+    let id = sqlx::query_scalar("select id from gong_connections").fetch_one(world.db.pool()).await.unwrap();
+    for _ in 0..4 {
+        let oversleeping = Oversleeping::watch();
+        let wire = Arc::new(Wire::stalled(&[(1.3, 2.4), (3.7, 6.2), (7.0, 7.6), (8.2, 11.9)]));
+        let (arrivals, mut arrived) = tokio::sync::mpsc::unbounded_channel();
+        let processes = [0, 1]
+            .map(|_| ingest::Gates::new(world.db.clone(), world.rooms.ambient.clone(), defaults.clone()));
+        // Each of the two sends whatever it may: with six at once.
+        let senders: Vec<_> = processes
+            .iter()
+            .flat_map(|gates| std::iter::repeat_n(gates, 6))
+            .map(|gates| {
+                let (gate, wire, arrivals) = (gates.of(&scope, id), wire.clone(), arrivals.clone());
+                tokio::spawn(async move {
+                    let end = Instant::now() + Duration::from_secs(15);
+                    while Instant::now() < end {
+                        let pass = gate.pass(gong::Purpose::Fresh).await.unwrap();
+                        arrivals.send(wire.carry().await).unwrap();
+                        pass.arrived();
+                    }
+                })
+            })
+            .collect();
+        drop(arrivals);
+        for sender in senders {
+            sender.await.unwrap();
+        }
+        let mut at = Vec::new();
+        while let Some(moment) = arrived.recv().await {
+            at.push(moment);
+        }
+        at.sort();
+        let together = at.windows(4).map(|four| four[3] - four[0]).min().unwrap();
+        if together < Duration::from_secs(1) && oversleeping.longest() > 10 {
+            continue;
+        }
+        assert!(together >= Duration::from_secs(1), "four arrived within {together:?}");
+        assert!(at.len() >= 15, "only {} got through", at.len());
+        return world.finish().await;
+    }
+    panic!("this machine is too busy to measure a pace");
+}
