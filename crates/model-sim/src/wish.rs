@@ -53,7 +53,8 @@ const CUES: [(&str, &str, &str); 34] = [
 ];
 const BROKEN: [&str; 7] =
     ["crash", "is broken", "doesn't work", "does not work", "a bug", "loses our", "error message"];
-const NO_FEEDBACK: [&str; 14] = [
+const NO_FEEDBACK: [&str; 15] = [
+    " fee ",
     "price",
     "pricing",
     "discount",
@@ -94,7 +95,10 @@ fn of(sentence: &str) -> Option<Wish> {
         return None;
     }
     let has = |words: &[&str]| words.iter().any(|word| low.contains(word));
-    let (order, rest, kind) = match CUES.iter().find_map(|cue| Some((cue, low.find(cue.0)?))) {
+    // "we miss" is a wish, "we missed" is none.
+    let ends = |cue: &str, at: &usize| !low[at + cue.len()..].starts_with(|c: char| c.is_ascii_alphabetic());
+    let found = CUES.iter().find_map(|cue| Some((cue, low.find(cue.0).filter(|at| ends(cue.0, at))?)));
+    let (order, rest, kind) = match found {
         Some(((cue, order, kind), at)) => {
             let behind = phrase(&plain[at + cue.len()..]);
             (*order, if behind.is_empty() { phrase(&plain) } else { behind }, *kind)
@@ -190,7 +194,12 @@ mod tests {
             ]
         );
         assert_eq!((wishes[1].kind, wishes[1].sentiment, wishes[1].priority), ("bug", "negative", "high"));
-        assert_eq!(read("CUSTOMER 2: Nice weather. See you next week."), []);
+        assert_eq!(
+            read(
+                "CUSTOMER 2: Nice weather. See you next week. We missed you. The fee is nothing I can't pay."
+            ),
+            []
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 pub(crate) mod feedback;
 mod keep;
+mod language;
 mod programs;
 mod progress;
 mod summary;
@@ -18,7 +19,8 @@ use crate::postgres::Postgres;
 use crate::workspace::Workspace;
 use crate::{model, run, stop};
 use keep::Keep;
-use programs::{App, Simulator};
+use language::LanguageServer;
+use programs::{App, Minds, Simulator};
 pub(crate) use programs::{generate_key, tail};
 use visitor::Visitor;
 
@@ -29,6 +31,7 @@ pub(crate) struct Options {
     calls: Option<u32>,
     conversations: Option<PathBuf>,
     no_limit: bool,
+    model_sim: bool,
     release: bool,
     port: Option<u16>,
     fresh: bool,
@@ -45,6 +48,7 @@ impl Options {
             calls: arguments.value("--calls")?,
             conversations,
             no_limit: arguments.flag("--no-limit"),
+            model_sim: arguments.flag("--model-sim"),
             release: arguments.flag("--release"),
             port: arguments.value("--port")?,
             fresh: arguments.flag("--fresh"),
@@ -60,7 +64,7 @@ pub(crate) fn command(arguments: Arguments) -> Result<bool, Fault> {
     let workspace = Workspace::read()?;
     let keep = Keep::open(&workspace.root, &options)?;
 
-    say("building soundpost and gong-sim (the first time takes some minutes)");
+    say("building soundpost and the simulators (the first time takes some minutes)");
     let mut build = run::cargo(&workspace.root);
     build.args(["build", "--workspace", "--bins"]);
     if options.release {
@@ -74,7 +78,12 @@ pub(crate) fn command(arguments: Arguments) -> Result<bool, Fault> {
     let model = model::ensure(&workspace)
         .inspect_err(|fault| say(&format!("no posts are made of the calls this time: {fault}")))
         .ok();
-    let mut app = App::new(&folder, &keep, &simulator, (&database.url, model.as_deref()), &options)?;
+    // The local model chooses what a language model reads: without it, there is nothing to be asked.
+    let language = (keep.has_language_model() && model.is_some())
+        .then(|| LanguageServer::start(&folder, &keep))
+        .transpose()?;
+    let minds = Minds { local: model.as_deref(), language: language.as_ref() };
+    let mut app = App::new(&folder, &keep, &simulator, (&database.url, &minds), &options)?;
     app.prepare(&keep)?;
     app.serve(&keep)?;
     say(&format!("soundpost is up: {}", app.url));
@@ -82,10 +91,13 @@ pub(crate) fn command(arguments: Arguments) -> Result<bool, Fault> {
     let mut visitor = Visitor::log_in(&app.url, keep::OWNER, &keep.password()?)?;
     let start = Instant::now();
     feedback::board(&mut visitor)?;
+    if language.is_some() {
+        language::choose(&mut visitor)?;
+    }
     let news = visitor.connect()?;
     let outcome = progress::watch(&mut visitor, &mut app)?;
     let complete = summary::print(&mut visitor, &simulator, &outcome, news.then(|| start.elapsed()))?;
-    let made = model.is_none() || feedback::watch(&mut visitor, &mut app)?;
+    let made = model.is_none() || feedback::watch(&mut visitor, &mut app, language.as_ref())?;
     println!("\n  open      {0}/posts and {0}/settings/integrations/gong", app.url);
     println!("  e-mail    {}\n  password  {}", keep::OWNER, keep.password()?);
     println!(
@@ -97,16 +109,17 @@ pub(crate) fn command(arguments: Arguments) -> Result<bool, Fault> {
         return Ok(complete && made);
     }
     println!("\nUp until Ctrl-C.");
-    wait(&mut app, simulator)?;
+    wait(&mut app, simulator, language)?;
     say("stopping");
     Ok(true)
 }
 
-fn wait(app: &mut App, mut simulator: Simulator) -> Result<(), Fault> {
+fn wait(app: &mut App, mut simulator: Simulator, mut language: Option<LanguageServer>) -> Result<(), Fault> {
     while !stop::asked() {
         stop::sleep(Duration::from_secs(1));
         app.check()?;
         simulator.check()?;
+        language.as_mut().map_or(Ok(()), LanguageServer::check)?;
     }
     Ok(())
 }

@@ -107,6 +107,10 @@ impl Client {
         if method != "GET" {
             let _ = write!(head, "origin: http://{authority}\r\nsec-fetch-site: same-origin\r\n");
         }
+        if method == "PATCH" {
+            // Whatever there is now is what we mean to change: nobody else is here.
+            head.push_str("if-match: *\r\n");
+        }
         let cookies = self.cookies.get(address_host(authority)).filter(|cookies| !cookies.is_empty());
         if let Some(cookies) = cookies {
             let pairs: Vec<String> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();

@@ -36,6 +36,7 @@ cargo xtask <command>
            --calls N               calls in the simulated Gong (400)
            --conversations FILE    real conversations as call bodies, one JSON object a line
            --no-limit              neither side limits requests
+           --model-sim             calls are read by a language model: a simulated one, through the real wire
            --release               optimized build
            --port P                port of the web pages (8080, or a free one when it is taken)
            --fresh                 forget the data of an earlier demo of this checkout

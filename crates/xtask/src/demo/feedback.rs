@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::language::{self, LanguageServer};
 use super::programs::App;
 use super::visitor::Visitor;
 use crate::fault::Fault;
@@ -29,8 +30,13 @@ pub(crate) fn board(visitor: &mut Visitor) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Waits until every call was looked at, and prints what came of it; whether every quote that was looked up was said.
-pub(super) fn watch(visitor: &mut Visitor, app: &mut App) -> Result<bool, Fault> {
+/// Waits until every call was looked at, and prints what came of it; whether every quote that was looked up was said, and the
+/// language model, where there is one, made every post.
+pub(super) fn watch(
+    visitor: &mut Visitor,
+    app: &mut App,
+    language: Option<&LanguageServer>,
+) -> Result<bool, Fault> {
     let status = wait(visitor, app)?;
     let calls = &status["calls"];
     let row = |word: &str, value: String| println!("  {word:<12} {value}");
@@ -43,6 +49,10 @@ pub(super) fn watch(visitor: &mut Visitor, app: &mut App) -> Result<bool, Fault>
     }
     let posts = posts(visitor)?;
     row("posts", format!("{} on the board, {} wait for review", status["published"], status["review"]));
+    let is_made = match language {
+        Some(language) => told(&status, &posts, language, &row)?,
+        None => true,
+    };
     let Quotes { found, all, top } = look_up(visitor, &posts)?;
     row("quotes", format!("{found} of {all} looked up stand word for word in their transcripts"));
     for (post, quote) in &top {
@@ -53,7 +63,24 @@ pub(super) fn watch(visitor: &mut Visitor, app: &mut App) -> Result<bool, Fault>
         };
         println!("\n  {asks}: {title}\n    \u{201c}{quote}\u{201d}");
     }
-    Ok(found == all && !posts.is_empty())
+    Ok(is_made && found == all && !posts.is_empty())
+}
+
+/// Prints what the language model did; whether it made every post.
+fn told(
+    status: &Value,
+    posts: &[Value],
+    language: &LanguageServer,
+    row: &impl Fn(&str, String),
+) -> Result<bool, Fault> {
+    row("model", language::used(status).unwrap_or_else(|| "never asked".to_owned()));
+    let of = |post: &&Value| post["analyzer"].as_str().is_some_and(|by| by.starts_with(language::MODEL));
+    let by_it = posts.iter().filter(of).count();
+    row(
+        "made by it",
+        format!("{by_it} of {} posts; it was asked {} times since the start", posts.len(), language.asked()?),
+    );
+    Ok(by_it == posts.len())
 }
 
 fn done(calls: &Value) -> u64 {

@@ -73,6 +73,11 @@ impl Keep {
         self.values.borrow().contains_key(name)
     }
 
+    /// Whether this demo's calls are read by the simulated language model.
+    pub(super) fn has_language_model(&self) -> bool {
+        self.values.borrow().get("MODEL_SIM").is_some_and(|value| !value.is_empty())
+    }
+
     /// Remembers a value.
     pub(super) fn remember(&self, name: &str, value: &str) -> Result<(), Fault> {
         self.values.borrow_mut().insert(name.to_owned(), value.to_owned());
@@ -104,6 +109,7 @@ impl Keep {
         let wishes = [
             ("CALLS", "--calls", options.calls.map(|calls| calls.to_string()), "400"),
             ("CONVERSATIONS", "--conversations", conversations, ""),
+            ("MODEL_SIM", "--model-sim", options.model_sim.then(|| "yes".to_owned()), ""),
         ];
         for (name, option, wish, otherwise) in wishes {
             let kept = self.value(name, || Ok(wish.clone().unwrap_or_else(|| otherwise.to_owned())))?;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::keep::{self, Keep};
+use super::language::LanguageServer;
 use super::{Options, say};
 use crate::fault::{Doing, Fault};
 use crate::guard::{Guarded, Launch};
@@ -117,6 +118,14 @@ impl Simulator {
     }
 }
 
+/// What soundpost makes feedback with.
+pub(super) struct Minds<'a> {
+    /// The folder of the local model.
+    pub(super) local: Option<&'a Path>,
+    /// The language model.
+    pub(super) language: Option<&'a LanguageServer>,
+}
+
 /// Soundpost itself.
 pub(super) struct App {
     program: PathBuf,
@@ -133,7 +142,7 @@ impl App {
         folder: &Path,
         keep: &Keep,
         simulator: &Simulator,
-        (database, model): (&str, Option<&Path>),
+        (database, minds): (&str, &Minds<'_>),
         options: &Options,
     ) -> Result<Self, Fault> {
         let program = folder.join("soundpost");
@@ -166,10 +175,11 @@ impl App {
             ("GONG_API_HOSTS", simulator.hosts()),
             ("RUST_LOG", std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned())),
         ];
-        if let Some(model) = model {
+        if let Some(model) = minds.local {
             environment.push(("SOUNDPOST_MODEL_DIR", model.display().to_string()));
             environment.push(("RAYON_NUM_THREADS", "1".to_owned()));
         }
+        environment.extend(minds.language.into_iter().flat_map(LanguageServer::settings));
         if options.no_limit {
             environment.push(("GONG_REQUESTS_PER_SECOND", "1000".to_owned()));
             environment.push(("GONG_REQUESTS_PER_DAY", "1000000".to_owned()));
