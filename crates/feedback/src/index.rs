@@ -119,7 +119,7 @@ impl Index {
         // The index first: what another process puts meanwhile is in the database already.
         let there: HashMap<String, i64> = match self.server.marks(&collection, &owner).await {
             Ok(there) => there.into_iter().collect(),
-            Err(ModelError::BadRequest { status: 404 }) => HashMap::new(),
+            Err(ModelError::BadRequest { status: 404, .. }) => HashMap::new(),
             Err(error) => return Err(away(error)),
         };
         let mut tx = db.begin(scope).await?;
@@ -166,7 +166,7 @@ impl Index {
             .collect();
         let Some(width) = points.first().map(|point| point.vector.len()) else { return Ok(()) };
         match self.server.put(&collection, &owner, &points).await {
-            Err(ModelError::BadRequest { status: 404 }) => {
+            Err(ModelError::BadRequest { status: 404, .. }) => {
                 self.server.create(&collection, width).await.map_err(away)?;
                 self.server.put(&collection, &owner, &points).await.map_err(away)
             }

@@ -40,6 +40,12 @@ pub(crate) fn completions_failure(status: u16, text: &str) -> Reply {
     Reply::json(status, &json!({"error": {"message": text, "type": kind, "param": null, "code": null}}))
 }
 
+/// An error in OpenAI's form that names the parameter.
+fn blaming(parameter: &str, text: &str) -> Reply {
+    let error = json!({"message": text, "type": "invalid_request_error", "param": parameter, "code": "unsupported_parameter"});
+    Reply::json(400, &json!({ "error": error }))
+}
+
 /// What a question asks for, whatever its form.
 struct Question<'a> {
     system: &'a str,
@@ -68,6 +74,9 @@ pub(crate) fn messages(switches: &Switches, request: &Request) -> Reply {
     let (Some(model), Some(most_tokens)) = (body["model"].as_str(), body["max_tokens"].as_u64()) else {
         return bad("model and max_tokens: Field required");
     };
+    if switches.newest && !body["temperature"].is_null() {
+        return bad("`temperature` is deprecated for this model.");
+    }
     let Some(user) =
         body["messages"][0]["content"].as_str().filter(|_| body["messages"][0]["role"] == "user")
     else {
@@ -117,6 +126,22 @@ pub(crate) fn completions(switches: &Switches, request: &Request) -> Reply {
         return failure(request, 405, "Not allowed to use this method");
     }
     let Some(model) = body["model"].as_str() else { return bad("you must provide a model parameter") };
+    if switches.newest {
+        for (name, why) in [
+            (
+                "max_tokens",
+                "parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+            ),
+            (
+                "temperature",
+                "value: 'temperature' does not support 0 with this model. Only the default (1) value is supported.",
+            ),
+        ] {
+            if !body[name].is_null() {
+                return blaming(name, &format!("Unsupported {why}"));
+            }
+        }
+    }
     let text_of = |role: &str| {
         let messages = body["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
         messages

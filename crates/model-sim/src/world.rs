@@ -83,11 +83,13 @@ pub struct Switches {
     pub delay_ms: u64,
     /// Obeys whoever says in the transcript that instructions are to be ignored.
     pub gullible: bool,
+    /// Refuses parameters as the newest models do: `temperature`, and `max_tokens` in OpenAI's form.
+    pub newest: bool,
 }
 
 impl Default for Switches {
     fn default() -> Self {
-        Self { key: None, width: 256, delay_ms: 0, gullible: false }
+        Self { key: None, width: 256, delay_ms: 0, gullible: false, newest: false }
     }
 }
 

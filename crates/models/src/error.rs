@@ -28,6 +28,8 @@ pub enum ModelError {
     BadRequest {
         /// The HTTP status.
         status: u16,
+        /// Which parameter it names as the reason, where that is one that other models want.
+        parameter: Option<&'static str>,
     },
     /// Its answer is cut off, empty, or not JSON.
     #[error("the model's answer cannot be read ({why})")]

@@ -16,6 +16,8 @@ use crate::{ModelError, Usage};
 const TRIES: u32 = 4;
 /// The longest pause between two tries; who wants more is asked another time.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Parameters that some models want and others refuse.
+const MOODY: [&str; 2] = ["max_tokens", "temperature"];
 /// The largest answer that is read.
 const ANSWER_MOST: usize = 8 * 1024 * 1024;
 
@@ -108,7 +110,12 @@ impl Endpoint {
             let request = dress(self.client.request(method.clone(), url.clone()).json(body));
             let (error, wait) = match request.send().await {
                 Ok(answer) if answer.status().is_success() => return read(answer).await,
-                Ok(answer) => refusal(answer.status(), answer.headers()),
+                Ok(answer) => match refusal(answer.status(), answer.headers()) {
+                    (ModelError::BadRequest { status, .. }, _) => {
+                        return Err(ModelError::BadRequest { status, parameter: blamed(answer).await });
+                    }
+                    other => other,
+                },
                 Err(error) => (transport(&error), None),
             };
             let pause =
@@ -137,9 +144,23 @@ fn refusal(status: StatusCode, headers: &HeaderMap) -> (ModelError, Option<Durat
         401 | 403 => ModelError::Refused { status: status.as_u16() },
         429 => ModelError::RateLimited { wait },
         408 | 500..=599 => ModelError::Unavailable { why: "it fails on its side" },
-        status => ModelError::BadRequest { status },
+        status => ModelError::BadRequest { status, parameter: None },
     };
     (error, wait)
+}
+
+/// Which of our parameters a refusal names: in the field that OpenAI has for it, or in its words, between quotes or as the first
+/// one. Nothing else of the words is kept, and a mere repetition of what was asked names nothing.
+async fn blamed(answer: Response) -> Option<&'static str> {
+    let body: serde_json::Value = read(answer).await.ok()?;
+    let error = &body["error"];
+    let words = error["message"].as_str().unwrap_or_default();
+    let says = |name: &&str| {
+        words.starts_with(*name)
+            || ['\'', '`'].iter().any(|sign| words.contains(&format!("{sign}{name}{sign}")))
+    };
+    let named = MOODY.into_iter().find(|name| error["param"] == **name);
+    named.or_else(|| MOODY.into_iter().find(says))
 }
 
 fn transport(error: &reqwest::Error) -> ModelError {

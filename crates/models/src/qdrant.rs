@@ -83,7 +83,7 @@ impl Qdrant {
         let path = format!("collections/{collection}");
         let vectors = json!({"vectors": {"size": width, "distance": "Cosine"}});
         match self.send::<Value>(Method::PUT, &path, &vectors).await {
-            Ok(_) | Err(ModelError::BadRequest { status: 409 }) => {}
+            Ok(_) | Err(ModelError::BadRequest { status: 409, .. }) => {}
             Err(error) => return Err(error),
         }
         let index = json!({"field_name": OWNER, "field_schema": {"type": "keyword", "is_tenant": true}});

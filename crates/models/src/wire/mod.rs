@@ -1,6 +1,7 @@
 //! The providers' wire formats.
 
 mod anthropic;
+mod dialect;
 mod embeddings;
 mod openai;
 

@@ -44,3 +44,28 @@ async fn a_server_of_ones_own_needs_no_key() {
     let asked = sim.requests().pop().unwrap();
     assert_eq!((asked.path.as_str(), asked.headers.get("authorization")), ("/v1/chat/completions", None));
 }
+
+#[tokio::test]
+async fn a_newer_model_that_refuses_older_parameters_is_understood_after_its_first_refusal() {
+    let sim = sim().await;
+    sim.adjust(|switches| switches.newest = true);
+    for ((model, endpoint), refusals) in both(&sim).into_iter().zip([1, 2]) {
+        sim.clear();
+        for asks in 1..=2 {
+            assert!(model.ask(&ask("We need a dark mode.")).await.is_ok());
+            assert_eq!(sim.asked(endpoint), refusals + asks, "learnt once");
+        }
+        let asked = sim.requests().pop().unwrap().body;
+        assert!(asked.get("temperature").is_none());
+        let limits = (&asked["max_tokens"], &asked["max_completion_tokens"]);
+        match endpoint {
+            model_sim::Endpoint::Messages => assert_eq!(limits, (&json!(1_000), &json!(null))),
+            _ => assert_eq!(limits, (&json!(null), &json!(4_000)), "with room to think"),
+        }
+    }
+    // An older one goes on being asked for the same answer to the same question.
+    sim.adjust(|switches| switches.newest = false);
+    let (older, _) = &both(&sim)[1];
+    assert!(older.ask(&ask("Hello.")).await.is_ok());
+    assert_eq!(sim.requests().pop().unwrap().body["temperature"], 0);
+}
