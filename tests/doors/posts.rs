@@ -89,7 +89,12 @@ async fn evidence_says_who_asked_in_which_words_and_leads_to_the_second_in_gong(
         one.post,
         page["next_cursor"].as_str().unwrap()
     );
-    assert_ne!(acme.api.get(&rest).await.json()["items"][0]["id"], page["items"][0]["id"]);
+    let rest = acme.api.get(&rest).await.json();
+    assert_ne!(rest["items"][0]["id"], page["items"][0]["id"]);
+    assert_eq!(rest["items"].as_array().map(Vec::len), Some(1));
+    for full in [&rest, &acme.api.get(&format!("/api/v1/posts/{}/evidence?limit=2", one.post)).await.json()] {
+        assert!(full["next_cursor"].is_null(), "nothing is behind the last page, full as it is: {full}");
+    }
     let shown = acme.browser.get(&format!("/posts/{}", one.post)).await;
     let line = format!("/calls/{}#t-61000", one.calls[0]);
     assert!(

@@ -258,7 +258,7 @@ impl Lab {
 
     pub(crate) async fn evidence(&self, scope: &Scope, post: PostId) -> Vec<Evidence> {
         let mut tx = self.db.begin(scope).await.unwrap();
-        feedback::evidence(&mut tx, post, None, 100).await.unwrap()
+        feedback::evidence(&mut tx, post, None, 100).await.unwrap().items
     }
 
     pub(crate) async fn trace(&self, scope: &Scope, call: CallId) -> Trace {

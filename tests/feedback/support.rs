@@ -69,7 +69,7 @@ pub(crate) async fn posts(world: &World, org: &Org) -> Vec<Post> {
 
 pub(crate) async fn evidence(world: &World, org: &Org, post: PostId) -> Vec<Evidence> {
     let mut tx = world.db.begin(&Scope::job(org.id)).await.unwrap();
-    feedback::evidence(&mut tx, post, None, 100).await.unwrap()
+    feedback::evidence(&mut tx, post, None, 100).await.unwrap().items
 }
 
 /// All calls are looked at once more.

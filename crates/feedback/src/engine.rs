@@ -20,6 +20,7 @@ use crate::{
     index::{Index, Proposed},
     ledger::JOB,
     near::Copies,
+    reason::Reason,
     store::{boards, evidence, ledger, settings, stages},
 };
 
@@ -129,11 +130,11 @@ impl Engine {
         source: Option<&Source>,
     ) -> Result<Ended, FeedbackError> {
         let Some(source) = source else {
-            return self.end(db, scope, task, "discarded", Some("transcript_gone"), None).await;
+            return self.end(db, scope, task, "discarded", Some(Reason::TranscriptGone), None).await;
         };
         if task.taken.reason.is_none() && task.taken.tries > TRIES_MOST {
             // No try came to its end: it kills whoever works on it.
-            return self.end(db, scope, task, "failed", Some("worker_died"), None).await;
+            return self.end(db, scope, task, "failed", Some(Reason::WorkerDied), None).await;
         }
         match self.stages(db, scope, task, source).await {
             Ok(ended) => Ok(ended),
@@ -147,7 +148,8 @@ impl Engine {
                     self.count(&mut tx, &model.name(), *usage).await?;
                     tx.commit().await?;
                 }
-                self.end(db, scope, task, after(&error, task.taken.tries), Some(error.code()), None).await
+                let reason = Some(Reason::Fault(error.code()));
+                self.end(db, scope, task, after(&error, task.taken.tries), reason, None).await
             }
             Err(error) => Err(error),
         }
@@ -173,16 +175,16 @@ impl Engine {
         tx.commit().await?;
         let analyzer = match (settings.analyzer, &self.model) {
             (AnalyzerKind::Off, _) => {
-                return self.end(db, scope, task, "waiting", Some("switched_off"), None).await;
+                return self.end(db, scope, task, "waiting", Some(Reason::SwitchedOff), None).await;
             }
             (AnalyzerKind::Basic, _) => &self.basic,
             (AnalyzerKind::Model, Some(model)) => model,
             (AnalyzerKind::Model, None) => {
-                return self.end(db, scope, task, "waiting", Some("no_model"), None).await;
+                return self.end(db, scope, task, "waiting", Some(Reason::NoModel), None).await;
             }
         };
         let Some(board) = settings.default_board.or_else(|| boards.first().map(|(id, _)| *id)) else {
-            return self.end(db, scope, task, "waiting", Some("no_board"), None).await;
+            return self.end(db, scope, task, "waiting", Some(Reason::NoBoard), None).await;
         };
         let talk = Conversation::of(source, &settings.vocabulary.domains);
         let run = Run {
@@ -202,7 +204,7 @@ impl Engine {
         }
         let over = run.settings.monthly_cap.is_some_and(|cap| spent >= cap);
         if over && run.settings.analyzer == AnalyzerKind::Model {
-            return self.end(db, scope, task, "waiting", Some("monthly_cap"), None).await;
+            return self.end(db, scope, task, "waiting", Some(Reason::MonthlyCap), None).await;
         }
         let detection = self.detect(db, scope, task, &talk, analyzer.as_ref(), &run).await?;
         let items = if detection.holds {
@@ -260,7 +262,7 @@ impl Engine {
         scope: &Scope,
         task: &Task,
         state: &'static str,
-        reason: Option<&str>,
+        reason: Option<Reason>,
         run: Option<&Run>,
     ) -> Result<Ended, FeedbackError> {
         let mut tx = db.begin(scope).await?;
@@ -283,7 +285,7 @@ impl Engine {
         tx: &mut Tx,
         task: &Task,
         state: &'static str,
-        reason: Option<&str>,
+        reason: Option<Reason>,
         run: Option<&Run>,
         items: usize,
     ) -> Result<(), FeedbackError> {
@@ -293,7 +295,7 @@ impl Engine {
         let pause = if state == "waiting" { WAIT } else { Duration::from_secs(30) * 2_u32.pow(tries) };
         let end = ledger::End {
             state,
-            reason,
+            reason: reason.as_ref().map(Reason::code),
             content_hash: run.map(|run| run.hash.as_slice()),
             made_by: run.map(|run| run.made_by.as_str()),
             items: i32::try_from(items).unwrap_or(i32::MAX),

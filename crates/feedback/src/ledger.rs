@@ -269,6 +269,9 @@ pub async fn explain(tx: &mut Tx, call: CallId) -> Result<Vec<String>, FeedbackE
             "Its transcript is no longer here, so nothing of it is kept.".into()
         }
         ("discarded", _) => "It holds no product feedback, so there is no post.".into(),
+        ("failed", Some("worker_died")) => {
+            "Whoever worked on it ended each time, and it was given up; the operator's logs say why, and then somebody can have it looked at again.".into()
+        }
         ("failed", _) => {
             "A model could not read it, and it was given up; somebody can have it looked at again.".into()
         }

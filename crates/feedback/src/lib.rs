@@ -19,6 +19,7 @@ mod masking;
 mod near;
 mod post;
 mod posts;
+mod reason;
 mod settings;
 mod store;
 
@@ -44,7 +45,7 @@ pub use masking::mask_records;
 pub use near::{Copy as VectorCopy, Thresholds, Verdict, decide};
 pub use post::{Evidence, Post, PostCursor, PostQuery, PostSort};
 pub use posts::{
-    PostChange, PostPage, change_post, evidence, evidence_of_call, evidence_one, merge, new_since, post,
-    post_counts, posts, review, split, trend,
+    EvidencePage, PostChange, PostPage, change_post, evidence, evidence_of_call, evidence_one, merge,
+    new_since, post, post_counts, posts, review, split, trend,
 };
 pub use settings::{Settings, change_settings, settings};

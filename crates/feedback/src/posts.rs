@@ -48,6 +48,15 @@ pub async fn post(tx: &mut Tx, post: PostId) -> Result<Post, FeedbackError> {
     store::load(tx, post).await?.ok_or(FeedbackError::NotFound { what: "post" })
 }
 
+/// A page of evidence.
+#[derive(Debug, Clone)]
+pub struct EvidencePage {
+    /// The newest calls first.
+    pub items: Vec<Evidence>,
+    /// Behind which one the next page begins; `None` at the end.
+    pub next: Option<EvidenceId>,
+}
+
 /// A page of a post's evidence, at most 100, the newest calls first; behind `after`.
 ///
 /// # Errors
@@ -57,7 +66,7 @@ pub async fn evidence(
     post: PostId,
     after: Option<EvidenceId>,
     limit: i64,
-) -> Result<Vec<Evidence>, FeedbackError> {
+) -> Result<EvidencePage, FeedbackError> {
     let after = match after {
         None => None,
         Some(id) => {
@@ -66,7 +75,12 @@ pub async fn evidence(
             Some((last.called_at, last.id))
         }
     };
-    store_evidence::of_post(tx, post, after, limit.clamp(1, 100)).await
+    let limit = limit.clamp(1, 100);
+    let mut items = store_evidence::of_post(tx, post, after, limit + 1).await?;
+    let more = i64::try_from(items.len()).is_ok_and(|items| items > limit);
+    items.truncate(usize::try_from(limit).unwrap_or(100));
+    let next = items.last().filter(|_| more).map(|last| last.id);
+    Ok(EvidencePage { items, next })
 }
 
 /// One piece of evidence.

@@ -12,6 +12,7 @@ use crate::{
     Evidence, FeedbackError, Item, Quote, Source,
     index::Proposed,
     near::{Copy, Verdict, decide, from_bytes},
+    reason::Reason,
     store::{boards, evidence, ledger, posts, stages, vectors},
 };
 
@@ -115,7 +116,8 @@ impl Engine {
         let left = run.left("organize", organized, why, None, Usage::default(), Duration::ZERO, self);
         stages::store(&mut tx, call, &left).await?;
         let count = items.len();
-        let (state, reason) = if count == 0 { ("discarded", Some("no_feedback")) } else { ("done", None) };
+        let (state, reason) =
+            if count == 0 { ("discarded", Some(Reason::NoFeedback)) } else { ("done", None) };
         self.note(&mut tx, task, state, reason, Some(run), count).await?;
         tx.announce("feedback").await?;
         tx.commit().await?;

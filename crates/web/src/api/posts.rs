@@ -181,10 +181,9 @@ pub(crate) async fn evidence(
     let limit = paging::limit(page.limit)?.min(100);
     let mut tx = caller.begin(&state).await?;
     feedback::post(&mut tx, id).await?;
-    let items = feedback::evidence(&mut tx, id, after, limit).await?;
-    let full = i64::try_from(items.len()).is_ok_and(|count| count == limit);
-    let next_cursor = items.last().filter(|_| full).map(|last| last.id.to_string());
-    Ok(Answer(EvidencePage { items: items.into_iter().map(EvidenceView::from).collect(), next_cursor }))
+    let page = feedback::evidence(&mut tx, id, after, limit).await?;
+    let next_cursor = page.next.map(|last| last.to_string());
+    Ok(Answer(EvidencePage { items: page.items.into_iter().map(EvidenceView::from).collect(), next_cursor }))
 }
 
 /// How often a post was asked for, week by week of the last year.

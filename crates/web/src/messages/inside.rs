@@ -72,8 +72,8 @@ pub(super) const MESSAGES: &[Message] = &[
     ),
     message(
         "worker_died",
-        "The worker ended three times in this job",
-        "Three workers ended while they did this job, so it was given up. The logs of the workers say why; then run it again.",
+        "The worker ended each time",
+        "Workers ended several times while they did this, so it was given up. The logs of the workers say why; then run it again.",
         Who::Operator,
         GONG,
     ),

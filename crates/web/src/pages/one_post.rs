@@ -79,7 +79,8 @@ async fn build(
     let after =
         wanted.after.as_deref().filter(|after| !after.is_empty()).map(str::parse::<EvidenceId>).transpose();
     let after = after.map_err(|_| Problem::field("after", "must be one that a page gave out"))?;
-    let evidence = feedback::evidence(&mut tx, id, after, EVIDENCE).await?;
+    let feedback::EvidencePage { items: evidence, next } =
+        feedback::evidence(&mut tx, id, after, EVIDENCE).await?;
     let doubt = match evidence.iter().find_map(|one| one.doubt) {
         Some(other) => Some(feedback::post(&mut tx, other).await?).filter(takes_in),
         None => None,
@@ -87,9 +88,8 @@ async fn build(
     let merge = merge_form(&mut tx, &post, &wanted, (refused.merge.clone(), now)).await?;
     let weeks = feedback::trend(&mut tx, id).await?;
     let lives = post.state != PostState::Withdrawn;
-    let full = i64::try_from(evidence.len()).is_ok_and(|count| count == EVIDENCE);
     let here = format!("/posts/{id}");
-    let more = evidence.last().filter(|_| full).map(|last| address(&here, &[("after", last.id.to_string())]));
+    let more = next.map(|last| address(&here, &[("after", last.to_string())]));
     Ok(PostPage {
         frame: visit.frame(person, Here::Posts),
         board: board_name(&mut tx, &post).await?,

@@ -67,12 +67,12 @@ pub(super) async fn list(
 }
 
 async fn review_card(tx: &mut Tx, post: Post, now: OffsetDateTime) -> Result<ReviewCard, Problem> {
-    let first = feedback::evidence(tx, post.id, None, 1).await?.pop();
+    let first = feedback::evidence(tx, post.id, None, 1).await?.items.pop();
     let doubt = match first.as_ref().and_then(|one| one.doubt) {
         None => None,
         Some(id) => {
             let other = Some(feedback::post(tx, id).await?).filter(takes_in);
-            let words = feedback::evidence(tx, id, None, 1).await?.pop().map(|one| card(one, now));
+            let words = feedback::evidence(tx, id, None, 1).await?.items.pop().map(|one| card(one, now));
             let like = first.as_ref().and_then(|one| one.similarity).unwrap_or_default();
             other.map(|other| (format!("{:.0} %", like * 100.0), row(other, now), words))
         }
