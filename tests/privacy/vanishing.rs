@@ -218,6 +218,11 @@ async fn prv_11_a_purge_that_is_killed_again_and_again_ends_with_nothing_left() 
     assert_eq!(world.number("select count(*) from gong_transcripts").await, 50);
     assert_eq!(world.number("select count(*) from gong_tombstones where reason = 'gone'").await, 450);
     assert_eq!(world.number("select count(*) from gong_losses where state = 'purged'").await, 1);
+    assert_eq!(
+        world.number("select count(*) from feedback_changes").await,
+        50,
+        "nobody shall look at what is gone"
+    );
     assert_eq!(tables_with(&world, "canaryword17x").await, [].into());
     world.finish().await;
 }
