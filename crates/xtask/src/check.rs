@@ -11,7 +11,7 @@ use crate::args::Arguments;
 use crate::fault::Fault;
 use crate::postgres::Postgres;
 use crate::workspace::Workspace;
-use crate::{install, model, run, stop, tidy};
+use crate::{install, model, prove, run, stop, tidy};
 
 /// How a step ended.
 pub(crate) enum Verdict {
@@ -22,7 +22,8 @@ pub(crate) enum Verdict {
     Skipped(String),
 }
 
-const STEPS: [&str; 9] = ["fmt", "clippy", "tidy", "deny", "alerts", "unit", "stories", "browser", "docs"];
+const STEPS: [&str; 10] =
+    ["fmt", "clippy", "tidy", "deny", "alerts", "unit", "stories", "browser", "prove", "docs"];
 
 /// What several steps share.
 pub(crate) struct Bench {
@@ -116,6 +117,8 @@ impl Bench {
             "unit" => self.tests("not package(stories)", &["--workspace", "--exclude", "stories"]),
             "stories" => self.tests("package(stories)", &["--workspace", "--test", "it"]),
             "browser" => browser::step(self),
+            "prove" if !self.build()? => Ok(Verdict::Failed),
+            "prove" => prove::step(&self.workspace),
             other => Err(Fault::new(format!("the step {other} has no code"))),
         }
     }

@@ -19,11 +19,12 @@ mod turns;
 mod upgrade;
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::args::Arguments;
+use crate::check::Verdict;
 use crate::fault::{Doing, Fault};
 use crate::lab::ground::Ground;
 use crate::workspace::Workspace;
@@ -53,6 +54,11 @@ impl Options {
 struct Stage {
     ground: Ground,
 }
+
+/// How many experiments of the quick size run beside each other: they mostly wait.
+const AT_ONCE_QUICK: usize = 4;
+/// What `cargo xtask test` draws its faults from: the same ones every time, so that a red run can be had again.
+const STEP_SEED: u64 = 5;
 
 type Run = fn(&Stage, &Options, &mut Outcome) -> Result<(), Fault>;
 
@@ -90,7 +96,7 @@ pub(crate) fn command(mut arguments: Arguments) -> Result<bool, Fault> {
     let programs: Option<PathBuf> = arguments.value("--programs")?;
     let built = arguments.flag("--built") || programs.is_some();
     let earlier: Option<PathBuf> = arguments.value("--earlier")?;
-    let at_once: usize = arguments.value("--at-once")?.unwrap_or(if quick { 4 } else { 2 });
+    let at_once: usize = arguments.value("--at-once")?.unwrap_or(if quick { AT_ONCE_QUICK } else { 2 });
     arguments.end()?;
     let known: Vec<&str> = EXPERIMENTS.iter().map(|(id, _)| *id).collect();
     if let Some(strange) = only.iter().find(|id| !known.contains(&id.as_str())) {
@@ -105,7 +111,45 @@ pub(crate) fn command(mut arguments: Arguments) -> Result<bool, Fault> {
     let programs = programs.unwrap_or_else(|| workspace.programs(!quick));
     let earlier = earlier.or_else(|| upgrade::earlier(&workspace.target));
     let options = Options { quick, seed, built, earlier };
-    println!("{} with seed {seed}, programs of {}", options.size(), programs.display());
+    let outcomes = perform_all(&only, at_once, &workspace, &programs, &options);
+    report::write(&workspace.root, &outcomes, &options)?;
+    Ok(outcomes.iter().all(Outcome::held) && !stop::asked())
+}
+
+/// The quick size as a step of `cargo xtask test`, with the programs that were built for the tests; writes no page. Whatever
+/// broke is tried once more, to tell a busy machine from a fault. OPS-11 needs a program from before and is left out without.
+pub(crate) fn step(workspace: &Workspace) -> Result<Verdict, Fault> {
+    let earlier = upgrade::earlier(&workspace.target);
+    let mut wanted: Vec<String> = EXPERIMENTS.iter().map(|(id, _)| (*id).to_owned()).collect();
+    if earlier.is_none() {
+        println!(
+            "SKIPPED: OPS-11; target/{} holds no program from before the newest migration",
+            upgrade::EARLIER
+        );
+        wanted.retain(|id| id != "OPS-11");
+    }
+    let options = Options { quick: true, seed: STEP_SEED, built: true, earlier };
+    let programs = workspace.programs(false);
+    for (at_once, verdict) in [(AT_ONCE_QUICK, Verdict::Passed), (1, Verdict::Retried)] {
+        let outcomes = perform_all(&wanted, at_once, workspace, &programs, &options);
+        stop::check()?;
+        wanted = outcomes.iter().filter(|o| !o.held()).map(|o| o.id().to_owned()).collect();
+        if wanted.is_empty() {
+            return Ok(verdict);
+        }
+    }
+    Ok(Verdict::Failed)
+}
+
+/// Performs what is wanted, or everything, some beside each other.
+fn perform_all(
+    only: &[String],
+    at_once: usize,
+    workspace: &Workspace,
+    programs: &Path,
+    options: &Options,
+) -> Vec<Outcome> {
+    println!("{} with seed {}, programs of {}", options.size(), options.seed, programs.display());
     let wanted = EXPERIMENTS.iter().filter(|(id, _)| only.is_empty() || only.iter().any(|name| name == id));
     let queue = Mutex::new(wanted.collect::<VecDeque<_>>());
     let done = Mutex::new(Vec::new());
@@ -114,25 +158,25 @@ pub(crate) fn command(mut arguments: Arguments) -> Result<bool, Fault> {
         for _ in 0..at_once.max(1) {
             scope.spawn(|| {
                 while let Some((id, run)) = next(&queue) {
-                    let outcome = perform(id, *run, &workspace, &programs, &options);
+                    let outcome = perform(id, *run, workspace, programs, options);
                     done.lock().unwrap_or_else(PoisonError::into_inner).push(outcome);
                 }
             });
         }
     });
     let outcomes = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    report::write(&workspace.root, &outcomes, &options)?;
     let broken: Vec<&str> = outcomes.iter().filter(|o| !o.held()).map(Outcome::id).collect();
     println!("\n{} experiments in {:.0} s", outcomes.len(), began.elapsed().as_secs_f64());
     if !broken.is_empty() {
         println!(
-            "BROKEN: {}; once more with `--{} --seed {seed} --only {}`",
+            "BROKEN: {}; once more with `--{} --seed {} --only {}`",
             broken.join(" "),
             options.size(),
+            options.seed,
             broken.join(" ")
         );
     }
-    Ok(broken.is_empty() && !stop::asked())
+    outcomes
 }
 
 fn next<'a>(queue: &Mutex<VecDeque<&'a (&'static str, Run)>>) -> Option<&'a (&'static str, Run)> {
@@ -143,13 +187,7 @@ fn next<'a>(queue: &Mutex<VecDeque<&'a (&'static str, Run)>>) -> Option<&'a (&'s
 }
 
 /// Runs one experiment on a ground of its own; its logs stay when something broke.
-fn perform(
-    id: &'static str,
-    run: Run,
-    workspace: &Workspace,
-    programs: &std::path::Path,
-    options: &Options,
-) -> Outcome {
+fn perform(id: &'static str, run: Run, workspace: &Workspace, programs: &Path, options: &Options) -> Outcome {
     let began = Instant::now();
     let mut outcome = Outcome::new(id);
     match Ground::sturdy(workspace, programs) {
