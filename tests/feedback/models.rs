@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use feedback::Ended;
-use kernel::FeedbackMode;
+use kernel::{FeedbackKind, FeedbackMode, Priority, Sentiment};
 use model_sim::{Endpoint, Trouble};
 use models::Usage;
 
@@ -31,6 +31,14 @@ async fn both_wire_formats_bring_posts_whose_quotes_were_said() {
         assert_eq!(posts.len(), 2, "{posts:?}");
         for post in &posts {
             assert!(post.analyzer.ends_with("-lab/1"), "{}", post.analyzer);
+            let is_dark = post.title.contains("dark theme");
+            let kind = if is_dark { FeedbackKind::FeatureRequest } else { FeedbackKind::MissingCapability };
+            assert_eq!(
+                (post.kind, post.sentiment, post.priority),
+                (kind, Sentiment::Neutral, Priority::Medium)
+            );
+            let area = if is_dark { "shift" } else { "report" };
+            assert!(post.area == area && post.description.contains("in their own words"), "{post:?}");
             let evidence = lab.evidence(&acme, post.id).await;
             let quote = &evidence[0].quotes[0];
             assert!([PDF, DARK].iter().any(|said| said.contains(&quote.text)), "{quote:?}");
