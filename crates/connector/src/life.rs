@@ -12,6 +12,8 @@ use crate::{
 
 /// How long a scope that was missing is left alone before it is tried again.
 const SCOPE_PROBE_GAP: Duration = Duration::hours(1);
+/// Who takes a try and dies before its end keeps others from it for so long.
+const SCOPE_PROBE_TIME: Duration = Duration::minutes(10);
 
 /// The organization's connection: the live one, else the one that was ended last; `None` when Gong was never connected.
 ///
@@ -285,7 +287,8 @@ pub async fn scope_regained(
     Ok(tx.announce("connection").await?)
 }
 
-/// Whether a scope may be used now: it is not known to be missing, or the hour of rest is over.
+/// Whether a scope may be used now: it is not known to be missing, or the hour of rest is over. In that case this is the one
+/// try of the hour, taken when the transaction is committed.
 ///
 /// # Errors
 /// When the database fails.
@@ -298,6 +301,5 @@ pub async fn may_try_scope(
     if !connection.missing_scopes.iter().any(|missing| missing == scope) {
         return Ok(true);
     }
-    let probe_at = connections::scope_probe_at(tx, connection.id).await?;
-    Ok(probe_at.is_none_or(|at| at <= now))
+    connections::take_scope_probe(tx, connection.id, now, now + SCOPE_PROBE_TIME).await
 }

@@ -160,7 +160,9 @@ impl Rooms {
     async fn may_read_transcripts(&self, scope: &Scope) -> Result<bool, Failure> {
         let mut tx = self.db.begin(scope).await?;
         let Some(connection) = connector::current(&mut tx).await? else { return Ok(false) };
-        Ok(connector::may_try_scope(&mut tx, &connection, TRANSCRIPT_SCOPE, self.ambient.now()).await?)
+        let may = connector::may_try_scope(&mut tx, &connection, TRANSCRIPT_SCOPE, self.ambient.now()).await?;
+        tx.commit().await?;
+        Ok(may)
     }
 
     /// Works with a session; once more with a newer token when Gong refuses the first.

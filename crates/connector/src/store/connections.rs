@@ -263,18 +263,25 @@ pub(crate) async fn set_missing_scope(
     Ok(done.rows_affected() == 1)
 }
 
-/// When the scopes may be tried again after one was missing.
-pub(crate) async fn scope_probe_at(
+/// Takes the try of a missing scope that is due now, so that nobody else makes it before `until`; whether there was one.
+pub(crate) async fn take_scope_probe(
     tx: &mut Tx,
     id: ConnectionId,
-) -> Result<Option<OffsetDateTime>, ConnectorError> {
-    sqlx::query_scalar("select scope_probe_at from gong_connections where organization_id = $1 and id = $2")
-        .bind(tx.scope().organization())
-        .bind(id)
-        .fetch_optional(&mut **tx)
-        .await
-        .map(Option::flatten)
-        .map_err(ConnectorError::db("reading when scopes may be tried again"))
+    now: OffsetDateTime,
+    until: OffsetDateTime,
+) -> Result<bool, ConnectorError> {
+    sqlx::query(
+        "update gong_connections set scope_probe_at = $4
+         where organization_id = $1 and id = $2 and (scope_probe_at is null or scope_probe_at <= $3)",
+    )
+    .bind(tx.scope().organization())
+    .bind(id)
+    .bind(now)
+    .bind(until)
+    .execute(&mut **tx)
+    .await
+    .map(|done| done.rows_affected() == 1)
+    .map_err(ConnectorError::db("taking the try of a missing scope"))
 }
 
 /// Takes over what a refresh told about the address and the scopes, where it told of them.
