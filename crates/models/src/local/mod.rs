@@ -25,6 +25,8 @@ use crate::{Embedder, Embedding, ModelError, ModelId, Usage, embed::normalized};
 const TOKENS_MOST: usize = 256;
 /// Texts that go through the model together. More pay little on a processor, and cost memory.
 const BATCH: usize = 16;
+/// Tokens that a text may be longer than the shortest that goes with it: padding is work for nothing.
+const PADDING_MOST: usize = 3;
 
 /// all-MiniLM-L6-v2. Clones share the weights (91 MB).
 #[derive(Clone)]
@@ -136,11 +138,16 @@ impl Inner {
             .iter()
             .map(|text| Ok(self.tokenizer.encode_fast(text.as_str(), true)?.get_ids().to_vec()))
             .collect::<Result<_, tokenizers::Error>>()?;
-        // Texts of like length go together: padding is work for nothing.
+        // Texts of like length go together.
         let mut order: Vec<usize> = (0..tokens.len()).collect();
         order.sort_by_key(|n| tokens[*n].len());
         let mut vectors = vec![Vec::new(); tokens.len()];
-        for batch in order.chunks(BATCH) {
+        let mut rest = order.as_slice();
+        while let Some(first) = rest.first() {
+            let length = tokens[*first].len();
+            let fits = rest.iter().take(BATCH).take_while(|n| tokens[**n].len() <= length + PADDING_MOST);
+            let (batch, others) = rest.split_at(fits.count());
+            rest = others;
             let rows: Vec<&[u32]> = batch.iter().map(|n| tokens[*n].as_slice()).collect();
             for (n, vector) in batch.iter().zip(self.forward(&rows)?) {
                 vectors[*n] = normalized(vector);
