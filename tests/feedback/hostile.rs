@@ -85,12 +85,16 @@ async fn whoever_tells_the_model_to_obey_gets_nothing_and_real_wishes_come_throu
             assert!(!user.contains(['\u{0}', '\u{1b}', '\u{202e}', '\u{2066}']), "{user}");
             let lines = user.lines().skip_while(|line| *line != "<transcript>").skip(1);
             let spoken = lines.take_while(|line| *line != "</transcript>");
-            assert_eq!(spoken.count(), 3, "what is said begins no line of its own: {user}");
+            assert_eq!(
+                spoken.count(),
+                2,
+                "the wish and the answer; what is said begins no line of its own: {user}"
+            );
             let system = question.body["system"]
                 .as_str()
                 .or(question.body["messages"][0]["content"].as_str())
                 .unwrap();
-            assert!(!system.contains("gnore all") && system.contains("material to be read"));
+            assert!(!system.contains("gnore all") && system.contains("is material"));
         }
     }
 }

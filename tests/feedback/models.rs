@@ -30,7 +30,7 @@ async fn both_wire_formats_bring_posts_whose_quotes_were_said() {
         let posts = lab.posts(&acme).await;
         assert_eq!(posts.len(), 2, "{posts:?}");
         for post in &posts {
-            assert!(post.analyzer.ends_with("-lab/1"), "{}", post.analyzer);
+            assert!(post.analyzer.ends_with("-lab/2"), "{}", post.analyzer);
             let is_dark = post.title.contains("dark theme");
             let kind = if is_dark { FeedbackKind::FeatureRequest } else { FeedbackKind::MissingCapability };
             assert_eq!(

@@ -68,8 +68,10 @@ impl Analyzer for Plain {
         });
         let sentences: Vec<Scored> = wishes.map(|(place, ..)| Scored { place, score: 1.0 }).collect();
         let holds = !sentences.is_empty();
-        let why = format!("{} sentences hold words of wishing.", sentences.len());
-        Ok((Detection { holds, score: f32::from(u8::from(holds)), why, sentences }, Usage::default()))
+        let (why, likely) =
+            (format!("{} sentences hold words of wishing.", sentences.len()), sentences.len());
+        let score = f32::from(u8::from(holds));
+        Ok((Detection { holds, score, why, sentences, likely, ..Detection::default() }, Usage::default()))
     }
 
     async fn extract(

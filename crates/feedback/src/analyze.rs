@@ -1,9 +1,9 @@
 //! Stages two and three: does a conversation hold feedback, and which.
 
-use std::fmt::Debug;
+use std::{collections::HashMap, fmt::Debug};
 
 use async_trait::async_trait;
-use models::Usage;
+use models::{Embedding, Usage};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -38,7 +38,7 @@ pub struct House {
 }
 
 /// Whether a conversation holds feedback.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Detection {
     /// Whether to look closer.
     pub holds: bool,
@@ -48,6 +48,12 @@ pub struct Detection {
     pub why: String,
     /// The sentences that are worth a closer look, best first.
     pub sentences: Vec<Scored>,
+    /// How many of them, from the first on, are likely enough that what was said around them matters as well.
+    #[serde(default)]
+    pub likely: usize,
+    /// What they mean, as far as stage two had to know. Not stored: stage three of another process finds out again.
+    #[serde(skip)]
+    pub meanings: HashMap<Place, Embedding>,
 }
 
 /// A sentence and how much it looks like feedback.
@@ -62,7 +68,7 @@ pub struct Scored {
 /// Finds feedback in conversations.
 #[async_trait]
 pub trait Analyzer: Send + Sync + Debug {
-    /// What it is called on posts, with everything in it that changes its outcome: `basic/1`, `anthropic/claude-…/2`.
+    /// What it is called on posts, with everything in it that changes its outcome: `basic/2`, `anthropic/claude-…/2`.
     fn name(&self) -> String;
 
     /// Stage two.

@@ -25,13 +25,27 @@ pub(crate) fn bag(text: &str) -> Vec<u32> {
         .filter(|word| !word.is_empty())
         .map(str::to_lowercase)
         .collect();
-    let hash = |parts: &[String]| {
-        let bytes = parts.iter().flat_map(|part| part.bytes().chain([b' ']));
-        bytes.fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
-    };
-    let one = words.iter().map(|word| hash(std::slice::from_ref(word)));
-    let two = words.windows(2).map(hash);
-    one.chain(two).map(|hash| (hash ^ (hash >> 17)) % Words::TABLE).collect()
+    let place = |parts: &[String]| place(parts.iter().flat_map(|part| part.bytes().chain([b' '])));
+    let one = words.iter().map(|word| place(std::slice::from_ref(word)));
+    one.chain(words.windows(2).map(place)).collect()
+}
+
+/// Two to five letters in a row, within words and at their ends, as places in a table: half words survive mistakes of writing.
+pub(crate) fn letters(text: &str) -> Vec<u32> {
+    let mut places = Vec::new();
+    for word in text.split_whitespace() {
+        let word: Vec<char> = format!(" {} ", word.to_lowercase()).chars().collect();
+        for count in 2..=5 {
+            let parts = word.windows(count).map(|part| part.iter().collect::<String>());
+            places.extend(parts.map(|part| place(part.bytes())));
+        }
+    }
+    places
+}
+
+fn place(bytes: impl Iterator<Item = u8>) -> u32 {
+    let hash = bytes.fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    (hash ^ (hash >> 17)) % Words::TABLE
 }
 
 /// How rare words are.
@@ -42,8 +56,6 @@ pub(crate) struct Words {
 impl Words {
     /// Places of words.
     pub(crate) const TABLE: u32 = 1 << 18;
-    /// Places of words and of a vector.
-    pub(crate) const WIDTH: usize = (1 << 18) + 384;
 
     /// Learns from some texts which words are rare; those that occur in one text only are left out.
     #[expect(clippy::cast_precision_loss, reason = "counts of texts")]

@@ -1,5 +1,5 @@
 //! The analyzer that needs no key and no network: a quick screen over words, linear weights on what sentences mean, and rules that make
-//! titles out of what was said. It knows less than a language model and says so: posts name it `basic/1`.
+//! titles out of what was said. It knows less than a language model and says so: posts name it `basic/2`.
 //!
 //! `cargo xtask train` makes its weights out of the labelled calls; docs/QUALITY.md says how good it is.
 
@@ -84,7 +84,8 @@ impl BasicAnalyzer {
         scored.into_iter().take(most).map(|(_, line)| line).collect()
     }
 
-    async fn scored(&self, talk: &Conversation) -> Result<Vec<Scored>, FeedbackError> {
+    /// The sentences that were read closely, the surest first, each with what it means.
+    async fn scored(&self, talk: &Conversation) -> Result<Vec<(Scored, Embedding)>, FeedbackError> {
         let lines = self.worth_a_vector(talk);
         let mut texts = Texts::default();
         let places: Vec<(usize, Option<usize>)> = lines
@@ -94,10 +95,11 @@ impl BasicAnalyzer {
         let vectors = self.embed(&texts.texts).await?;
         let decide = |(line, (own, reply)): (&Line, (usize, Option<usize>))| {
             let features = decision(line, &vectors[own], reply.map(|n| vectors[n].as_slice()));
-            Scored { place: line.place, score: chance(self.weights.decision.of(&features)) }
+            let score = chance(self.weights.decision.of(&features));
+            (Scored { place: line.place, score }, vectors[own].clone())
         };
-        let mut scored: Vec<Scored> = lines.iter().zip(places).map(decide).collect();
-        scored.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let mut scored: Vec<(Scored, Embedding)> = lines.iter().zip(places).map(decide).collect();
+        scored.sort_by(|a, b| b.0.score.total_cmp(&a.0.score));
         Ok(scored)
     }
 
@@ -150,7 +152,7 @@ impl BasicAnalyzer {
         let kind = FeedbackKind::ALL.get(sorts[0]).copied().unwrap_or(FeedbackKind::FeatureRequest);
         let summary = title::summary(text(best.place));
         let mut item = Item {
-            title: title::title(text(best.place), kind),
+            title: title::title(text(best.place)),
             description: said.iter().map(|said| title::summary(said)).collect::<Vec<_>>().join(" "),
             kind,
             sentiment: Sentiment::ALL.get(sorts[1]).copied().unwrap_or(Sentiment::Neutral),
@@ -184,23 +186,25 @@ impl BasicAnalyzer {
 #[async_trait]
 impl Analyzer for BasicAnalyzer {
     fn name(&self) -> String {
-        "basic/1".into()
+        "basic/2".into()
     }
 
     async fn detect(&self, talk: &Conversation) -> Result<(Detection, Usage), FeedbackError> {
-        let scored = self.scored(talk).await?;
-        let looked_at = talk.theirs().count();
-        let close: Vec<Scored> =
-            scored.iter().copied().filter(|one| one.score >= self.close_at(talk)).collect();
-        let score = scored.first().map_or(0.0, |one| one.score);
+        let mut scored = self.scored(talk).await?;
+        let (looked_at, read) = (talk.theirs().count(), scored.len());
+        let score = scored.first().map_or(0.0, |(one, _)| one.score);
+        scored.retain(|(one, _)| one.score >= self.close_at(talk));
+        let close: Vec<Scored> = scored.iter().map(|(one, _)| *one).collect();
         let sure = close.iter().filter(|one| one.score >= self.wish_at(talk)).count();
         let why = format!(
-            "{looked_at} sentences of the other side: {} were read closely, {} of them could hold a wish or a complaint, {sure} are \
+            "{looked_at} sentences of the other side: {read} were read closely, {} of them could hold a wish or a complaint, {sure} are \
              taken for one. The surest has {score:.2} of 1.",
-            scored.len(),
             close.len(),
         );
-        Ok((Detection { holds: !close.is_empty(), score, why, sentences: close }, Usage::default()))
+        let meanings = scored.into_iter().map(|(one, meaning)| (one.place, meaning)).collect();
+        let likely = close.iter().filter(|one| one.score >= self.weights.limits[2]).count();
+        let found = Detection { holds: !close.is_empty(), score, why, sentences: close, likely, meanings };
+        Ok((found, Usage::default()))
     }
 
     async fn extract(
@@ -211,13 +215,22 @@ impl Analyzer for BasicAnalyzer {
     ) -> Result<(Vec<Item>, Usage), FeedbackError> {
         let at = self.wish_at(talk);
         let sure: Vec<Scored> = detection.sentences.iter().copied().filter(|one| one.score >= at).collect();
+        let unknown: Vec<Place> = sure
+            .iter()
+            .map(|one| one.place)
+            .filter(|place| !detection.meanings.contains_key(place))
+            .collect();
         let mut texts = Texts::default();
-        let places: Vec<usize> = sure.iter().map(|one| texts.put(talk, one.place)).collect();
+        unknown.iter().for_each(|place| _ = texts.put(talk, *place));
         let vectors = self.embed(&texts.texts).await?;
-        let found = sure.iter().zip(places).map(|(one, n)| Found {
+        let known = |one: &Scored| match texts.places.get(&one.place) {
+            Some(n) => vectors.get(*n).cloned(),
+            None => detection.meanings.get(&one.place).cloned(),
+        };
+        let found = sure.iter().map(|one| Found {
             place: one.place,
             score: one.score,
-            meaning: vectors.get(n).cloned().unwrap_or_default(),
+            meaning: known(one).unwrap_or_default(),
         });
         let mut wishes = kept(talk, wishes(found.collect()));
         wishes.retain(|wish| !is_about_others(talk, wish, &house.vocabulary));

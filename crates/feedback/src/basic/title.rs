@@ -1,7 +1,5 @@
 //! Words for people out of what was said: a title, a summary. Rules that cut and turn a sentence, and invent nothing. Pure.
 
-use kernel::FeedbackKind;
-
 use super::words::words;
 
 /// Letters of a title.
@@ -52,6 +50,10 @@ const TURNS: &[(&str, &str)] = &[
     ("it would be nice if", "Make it so that"),
     ("it would be good if", "Make it so that"),
     ("it would help if", "Make it so that"),
+    ("it'd help if", "Make it so that"),
+    ("it'd help a lot if i could", "Let people"),
+    ("it would help a lot if i could", "Let people"),
+    ("we would be happy if you'd", ""),
     ("it'd be great if", "Make it so that"),
     ("it'd be nice if", "Make it so that"),
     ("it would be great to", ""),
@@ -80,7 +82,22 @@ const TURNS: &[(&str, &str)] = &[
     ("there's no", "Add"),
     ("there is no", "Add"),
     ("can we get", "Add"),
+    ("can we have", "Add"),
+    ("could we get", "Add"),
     ("could we have", "Add"),
+    ("would you be able to", ""),
+    ("could you", ""),
+    ("can you", ""),
+    ("could i", "Let people"),
+    ("could we", "Let people"),
+    ("can i", "Let people"),
+    ("can we", "Let people"),
+    ("i have to", "Spare people having to"),
+    ("we have to", "Spare people having to"),
+    ("i must", "Spare people having to"),
+    ("we must", "Spare people having to"),
+    ("it doesn't", "Make it"),
+    ("it does not", "Make it"),
 ];
 /// What stands in the middle of a sentence, and what the order begins with then.
 const INSIDE: &[(&str, &str)] = &[
@@ -96,10 +113,19 @@ const INSIDE: &[(&str, &str)] = &[
     (" you cannot ", "Make it possible to"),
     (" can not ", "Make it possible to"),
     (" it should ", "It should"),
+    (" i have to ", "Spare people having to"),
+    (" i've to ", "Spare people having to"),
+    (" i must ", "Spare people having to"),
+    (" we have to ", "Spare people having to"),
+    (" we've to ", "Spare people having to"),
+    (" we must ", "Spare people having to"),
+    (" they have to ", "Spare people having to"),
+    (" it doesn't ", "Make it"),
+    (" it does not ", "Make it"),
 ];
 
-/// An order to the builder, of at most 80 letters, that ends with a whole word.
-pub(super) fn title(text: &str, kind: FeedbackKind) -> String {
+/// An order to the builder where the words can be turned into one, and what was said where not; at most 80 letters, whole words.
+pub(super) fn title(text: &str) -> String {
     let plain = plain(text);
     let lower = plain.to_lowercase();
     // Cutting at the same byte is safe only where lower case did not change lengths.
@@ -118,13 +144,7 @@ pub(super) fn title(text: &str, kind: FeedbackKind) -> String {
             }
         }
     }
-    let order = match kind {
-        FeedbackKind::Bug => "Fix:",
-        FeedbackKind::UxComplaint => "Make easier:",
-        FeedbackKind::Limitation => "Lift the limit:",
-        FeedbackKind::FeatureRequest | FeedbackKind::MissingCapability => "Look into:",
-    };
-    shaped(order, telling_part(&plain))
+    shaped("", telling_part(&plain))
 }
 
 /// One sentence without sounds and openings.
@@ -144,7 +164,7 @@ fn after<'a>(plain: &'a str, lower: &str, opening: &str) -> Option<&'a str> {
 
 fn shaped(order: &str, rest: &str) -> String {
     let rest = rest.trim().trim_end_matches(['.', '?', '!', ',', ';', '\u{2026}']);
-    let rest = if order.is_empty() || order.ends_with(':') { capital(rest) } else { rest.to_owned() };
+    let rest = if order.is_empty() { capital(rest) } else { rest.to_owned() };
     // What follows a comma is mostly a reason; it goes first when it is too long.
     let room = TITLE_MOST - order.len().min(TITLE_MOST) - 1;
     let rest = match rest.match_indices([',', ';']).map(|(at, _)| at).find(|at| *at >= 24) {
@@ -157,7 +177,7 @@ fn shaped(order: &str, rest: &str) -> String {
 
 /// The part that says what does not work: from the comma before the first word of denial on, where the sentence is long.
 fn telling_part(plain: &str) -> &str {
-    if plain.len() <= TITLE_MOST - 18 {
+    if plain.len() < TITLE_MOST {
         return plain;
     }
     let parts: Vec<&str> = plain.split([',', ';']).map(str::trim).filter(|part| !part.is_empty()).collect();
@@ -248,7 +268,6 @@ mod tests {
 
     #[test]
     fn a_wish_becomes_an_order() {
-        let kind = FeedbackKind::MissingCapability;
         for (said, wanted) in [
             ("Is there a way to print the week for the front desk?", "Print the week for the front desk"),
             ("Um, and what I miss is a way to, to merge two jobs.", "Add a way to merge two jobs"),
@@ -258,23 +277,24 @@ mod tests {
                 "Add button for them to say they run late",
             ),
             ("Today we can't export the list.", "Make it possible to export the list"),
+            ("Could you put a color on the new ones?", "Put a color on the new ones"),
+            ("So I have to open every group by hand.", "Spare people having to open every group by hand"),
+            ("I close it, and it doesn't remember the filter.", "Make it remember the filter"),
+            ("The clock jumps back.", "The clock jumps back"),
         ] {
-            assert_eq!(title(said, kind), wanted);
+            assert_eq!(title(said), wanted);
         }
-        assert_eq!(title("The clock jumps back.", FeedbackKind::Bug), "Fix: The clock jumps back");
     }
 
     #[test]
     fn a_title_is_short_and_ends_with_a_whole_word() {
         let long = "The overview of all the warehouses that we have in the northern region loses its order whenever anybody adds a pallet";
-        for kind in FeedbackKind::ALL {
-            let title = title(long, *kind);
-            assert!(title.len() <= TITLE_MOST, "{title}");
-            let last = title.rsplit(' ').next().unwrap();
-            assert!(long.split(' ').any(|word| word == last), "{title}");
-        }
-        let title = title(&"ü".repeat(300), FeedbackKind::Bug);
-        assert!(title.len() <= TITLE_MOST && title.starts_with("Fix: Ü"));
+        let short = title(long);
+        assert!(short.len() <= TITLE_MOST, "{short}");
+        let last = short.rsplit(' ').next().unwrap();
+        assert!(long.split(' ').any(|word| word == last), "{short}");
+        let title = title(&"ü".repeat(300));
+        assert!(title.len() <= TITLE_MOST && title.starts_with('Ü'));
     }
 
     #[test]

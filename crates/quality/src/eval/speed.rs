@@ -14,7 +14,7 @@ use super::{Bench, report::Report};
 use crate::{
     curve::quantile,
     fault::{Doing, Fault},
-    labelled,
+    labelled::{self, Wish},
 };
 
 /// Sentences of a call that is measured.
@@ -63,14 +63,15 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> Result<(), Fa
     Ok(())
 }
 
-/// Calls of about three hundred sentences: one that holds something among others that hold nothing; and how many items are labelled.
-pub(super) fn long_calls(bench: &Bench) -> Result<Vec<(Conversation, usize)>, Fault> {
+/// Calls of about three hundred sentences: one that holds something among others that hold nothing; and what is labelled in it.
+pub(super) fn long_calls(bench: &Bench) -> Result<Vec<(Conversation, Vec<Wish>)>, Fault> {
     let calls = labelled::read(&bench.labelled, "test-")?;
     let (with, without): (Vec<_>, Vec<_>) = calls.into_iter().partition(|call| !call.wishes.is_empty());
+    let step = (with.len() / CALLS).max(1);
     let mut rest = without.iter().cycle();
     let mut talks = Vec::new();
-    for call in with.iter().step_by((with.len() / CALLS).max(1)).take(CALLS) {
-        let mut talk = call.talk.clone();
+    for call in with.into_iter().step_by(step).take(CALLS) {
+        let mut talk = call.talk;
         while talk.turns.iter().map(|turn| turn.sentences.len()).sum::<usize>() < SENTENCES {
             let Some(other) = rest.next() else { break };
             let speakers = talk.speakers.len();
@@ -80,7 +81,7 @@ pub(super) fn long_calls(bench: &Bench) -> Result<Vec<(Conversation, usize)>, Fa
                 turn
             }));
         }
-        talks.push((talk, call.wishes.len()));
+        talks.push((talk, call.wishes));
     }
     Ok(talks)
 }

@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{
     fault::{Doing, Fault},
-    labelled,
+    judge::share,
+    labelled::{self, Wish},
 };
 
 /// Tokens of an answer for each labelled item; from the length of a full item.
@@ -28,6 +29,8 @@ const MODELS: [&str; 3] = ["claude-sonnet-4-5", "claude-haiku-4-5", "gpt-4.1-min
 struct Counting {
     bench: Arc<crate::cache::Cached>,
     used: Mutex<(u64, u64)>,
+    /// What was asked last.
+    last: Mutex<String>,
 }
 
 #[async_trait]
@@ -41,6 +44,7 @@ impl LanguageModel for Counting {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.0 += 1;
         used.1 += tokens;
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&ask.user);
         Ok(Answer { value: json!({"items": []}), usage: Usage::default() })
     }
 }
@@ -61,7 +65,7 @@ impl Analyzer for Everything {
                 sentences.push(Scored { place: feedback::Place { turn, sentence }, score: 1.0 });
             }
         }
-        Ok((Detection { holds: true, score: 1.0, why: String::new(), sentences }, Usage::default()))
+        Ok((Detection { holds: true, score: 1.0, sentences, ..Detection::default() }, Usage::default()))
     }
     async fn extract(
         &self,
@@ -78,14 +82,15 @@ struct Used {
     questions: u64,
     input: u64,
     output: u64,
+    /// Labelled items, and how many of them have a quote in what was sent.
+    wishes: usize,
+    sent: usize,
 }
 
 pub(super) async fn measure(bench: &Bench, report: &mut Report) -> Result<(), Fault> {
     let long = long_calls(bench)?;
-    let short: Vec<(Conversation, usize)> = labelled::read(&bench.labelled, "test-")?
-        .into_iter()
-        .map(|call| (call.talk, call.wishes.len()))
-        .collect();
+    let short: Vec<(Conversation, Vec<Wish>)> =
+        labelled::read(&bench.labelled, "test-")?.into_iter().map(|call| (call.talk, call.wishes)).collect();
     let mut lines = Vec::new();
     for (name, talks) in [("calls of 300 sentences", &long), ("the short calls of the test half", &short)] {
         let behind = used(bench, Arc::new(bench.basic()), talks).await?;
@@ -102,6 +107,8 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> Result<(), Fa
         } else {
             report.plain("the same for the short calls of the test half", format!("{part:.3}"));
         }
+        let figure = format!("labelled items with a quote in what is sent, {name}");
+        report.plain(&figure, format!("{:.3}", share(behind.sent, behind.wishes)));
         for (how, used) in [("behind the screen", &behind), ("whole transcripts", &whole)] {
             let thousand = |count: u64| count * 1_000 / calls.max(1);
             let usage = Usage { input: thousand(used.input), output: thousand(used.output) };
@@ -130,18 +137,23 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> Result<(), Fa
 async fn used(
     bench: &Bench,
     screen: Arc<dyn Analyzer>,
-    talks: &[(Conversation, usize)],
+    talks: &[(Conversation, Vec<Wish>)],
 ) -> Result<Used, Fault> {
-    let model = Arc::new(Counting { bench: bench.model.clone(), used: Mutex::default() });
+    let model =
+        Arc::new(Counting { bench: bench.model.clone(), used: Mutex::default(), last: Mutex::default() });
     let analyzer = LanguageAnalyzer::new(screen, model.clone());
-    let mut output = 0;
+    let (mut output, mut sent) = (0, 0);
     for (talk, wishes) in talks {
         let (detection, _) = analyzer.detect(talk).await.doing("detecting")?;
         if detection.holds {
             analyzer.extract(talk, &detection, &House::default()).await.doing("counting tokens")?;
-            output += 10 + *wishes as u64 * ITEM;
+            output += 10 + wishes.len() as u64 * ITEM;
+            let asked = labelled::bare(&model.last.lock().unwrap_or_else(PoisonError::into_inner));
+            let stands = |wish: &&Wish| wish.quotes.iter().any(|(_, quote)| asked.contains(quote));
+            sent += wishes.iter().filter(stands).count();
         }
     }
+    let wishes = talks.iter().map(|(_, wishes)| wishes.len()).sum();
     let (questions, input) = *model.used.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(Used { questions, input, output })
+    Ok(Used { questions, input, output, wishes, sent })
 }
