@@ -41,6 +41,7 @@ const LINES: &[(&str, &str)] = &[
     ("mergePost", "posts.merged"),
     ("splitEvidence", "post.split"),
     ("retryCallFeedback", "feedback.retried"),
+    ("lookAtCallsAgain", "feedback.looked_again"),
     ("changeFeedbackSettings", "feedback.settings_changed"),
     ("retryDeadLetter", "job.retried"),
     ("discardDeadLetter", "job.discarded"),
@@ -100,6 +101,7 @@ impl Walk<'_> {
             "privacy.changed",
             "tags.changed",
             "feedback.settings_changed",
+            "feedback.looked_again",
         ]
         .contains(&wanted);
         assert!(own || line["target"].is_string(), "{id}: to what: {line}");
@@ -217,6 +219,7 @@ async fn feedback(walk: &mut Walk<'_>, us: &Browser) {
     walk.go(us, "splitEvidence", &one.evidence[0], None).await;
     sqlx::query("update feedback_calls set state = 'failed'").execute(world.db.pool()).await.unwrap();
     walk.go(us, "retryCallFeedback", &one.calls[0], None).await;
+    walk.go(us, "lookAtCallsAgain", "", Some(json!({ "days": 30 }))).await;
     walk.go(us, "changeFeedbackSettings", "", Some(json!({ "mode": "approval" }))).await;
     walk.go(us, "archiveBoard", &board, None).await;
 }

@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use feedback::Ended;
-use kernel::{AnalyzerKind, Scope};
+use feedback::{Ended, PostChange};
+use kernel::{Ambient, AnalyzerKind, Scope};
 use model_sim::{Config, Endpoint, Sim, Trouble};
 use stories::{World, WorldOptions};
 
@@ -72,6 +72,47 @@ async fn what_did_not_change_is_not_asked_about_again() {
     let posts = lab.posts(&acme).await;
     assert_eq!((posts.len(), posts[0].id, posts[0].evidence), (1, before.1[0].id, 1));
     assert_eq!(lab.trace(&acme, call).await.state, "done");
+}
+
+#[tokio::test]
+async fn calls_of_the_last_days_are_looked_at_again_and_what_people_did_stays() {
+    let lab = Lab::new(Wire::Anthropic).await;
+    let acme = lab.organization("acme").await;
+    let engine = lab.engine();
+    let old = lab.call(&acme, &[DARK]).await;
+    lab.run(&engine, &acme).await;
+    sqlx::query("update feedback_calls set stored_at = stored_at - interval '40 days'")
+        .execute(lab.db.pool())
+        .await
+        .unwrap();
+    lab.call(&acme, &[PDF]).await;
+    let nothing = lab.call(&acme, &["them: Nice weather today."]).await;
+    lab.run(&engine, &acme).await;
+    let again = async || {
+        let mut tx = lab.db.begin(&acme).await.unwrap();
+        let since = lab.clock.now() - Duration::from_secs(30 * 24 * 3600);
+        let calls = feedback::look_again(&mut tx, since, &*lab.clock).await.unwrap();
+        tx.commit().await.unwrap();
+        (calls, lab.run(&engine, &acme).await.len(), lab.asked())
+    };
+    assert_eq!(again().await, (2, 2, 2), "the old one is left alone, and nothing changed for the others");
+    let trace = lab.trace(&acme, nothing).await;
+    assert_eq!((trace.state.as_str(), trace.reason.as_deref()), ("discarded", Some("no_feedback")));
+    // Somebody puts both wishes into one post and gives it another title.
+    let posts = lab.posts(&acme).await;
+    let (pdf, dark) = (&posts[0], &posts[1]);
+    let mut tx = lab.db.begin(&acme).await.unwrap();
+    feedback::merge(&mut tx, pdf.id, dark.id).await.unwrap();
+    let named = PostChange { title: Some("Both at once".into()), ..PostChange::default() };
+    let version = feedback::post(&mut tx, dark.id).await.unwrap().version;
+    feedback::change_post(&mut tx, dark.id, version, named, &*lab.clock).await.unwrap();
+    tx.commit().await.unwrap();
+    lab.settings(&acme, |settings| settings.vocabulary.products = vec!["Orbit".into()]).await;
+    assert_eq!(again().await, (2, 2, 3), "asked again, as the settings changed");
+    let posts = lab.posts(&acme).await;
+    assert_eq!(posts.len(), 1, "{posts:?}");
+    assert_eq!((posts[0].id, posts[0].title.as_str(), posts[0].evidence), (dark.id, "Both at once", 2));
+    assert_eq!(lab.trace(&acme, old).await.state, "done");
 }
 
 #[tokio::test]

@@ -263,6 +263,8 @@ async fn feedback(walk: &mut Walk, world: &World, acme: &stories::Org, us: &Brow
         .await
         .expect("it can be set");
     walk.go(us, "retryCallFeedback", &one.calls[0], None, 202).await;
+    walk.go(us, "lookAtCallsAgain", "", Some(json!({ "days": 30 })), 202).await;
+    walk.go(us, "lookAtCallsAgain", "", Some(json!({ "days": 0 })), 422).await;
     walk.go(us, "getFeedbackSettings", "", None, 200).await;
     let settings = json!({ "mode": "approval", "join_at": 0.9, "vocabulary": { "products": ["Soundpost"] } });
     walk.go(us, "changeFeedbackSettings", "", Some(settings), 200).await;

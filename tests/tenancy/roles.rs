@@ -47,6 +47,7 @@ const MATRIX: &[(&str, &str)] = &[
     ("splitEvidence", "member"),
     ("getCallFeedback", "viewer"),
     ("retryCallFeedback", "admin"),
+    ("lookAtCallsAgain", "admin"),
     ("getFeedbackSettings", "admin"),
     ("changeFeedbackSettings", "admin"),
     ("previewFeedbackSettings", "admin"),

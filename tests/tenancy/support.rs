@@ -76,6 +76,7 @@ impl Operation {
             "reviewPost" => json!({ "decision": "approve" }),
             "mergePost" => json!({ "into": format!("post_{}", "7".repeat(32)) }),
             "changeFeedbackSettings" => json!({ "mode": "approval" }),
+            "lookAtCallsAgain" => json!({ "days": 30 }),
             "changeGongConnection" | "changeGongSettings" => json!({ "poll_every_seconds": 7200 }),
             "startGongBackfill" => json!({ "days": 3 }),
             "connectGong" => json!({ "history_days": null }),

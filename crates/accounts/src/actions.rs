@@ -76,6 +76,7 @@ actions! {
     POST_SPLIT = "post.split", "took a wish out of a post";
     POSTS_EXPORTED = "posts.exported", "exported posts";
     FEEDBACK_SETTINGS_CHANGED = "feedback.settings_changed", "changed how feedback is made";
+    FEEDBACK_LOOKED_AGAIN = "feedback.looked_again", "had the calls of some days looked at for feedback again";
     FEEDBACK_RETRIED = "feedback.retried", "had a call looked at for feedback again";
     JOB_RETRIED = "job.retried", "put a dead job back to work";
     JOB_DISCARDED = "job.discarded", "discarded a dead job";

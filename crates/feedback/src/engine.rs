@@ -270,6 +270,11 @@ impl Engine {
             return Ok(Ended::Overtaken);
         }
         let items = evidence::of_call(&mut tx, task.call).await?.len();
+        // Nothing changed since it was discarded.
+        let (state, reason) = match (state, items) {
+            ("done", 0) => ("discarded", Some(Reason::NoFeedback)),
+            other => (other.0, reason),
+        };
         self.note(&mut tx, task, state, reason, run, items).await?;
         tx.commit().await?;
         Ok(match state {

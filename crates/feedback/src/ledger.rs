@@ -55,6 +55,28 @@ pub async fn want_all(tx: &mut Tx, ambient: &dyn Ambient) -> Result<u64, Feedbac
     Ok(calls)
 }
 
+/// Calls that are looked at again at once.
+pub const AGAIN_MOST: i64 = 20_000;
+
+/// Calls whose transcripts came in since then and that were done with are looked at again, as the settings are now: at most
+/// [`AGAIN_MOST`], the newest first. A call is asked about again only where its words, the settings or the analyzer changed; what
+/// people wrote, merged and parted stays. Says how many calls.
+///
+/// # Errors
+/// When the database fails.
+pub async fn look_again(
+    tx: &mut Tx,
+    since: OffsetDateTime,
+    ambient: &dyn Ambient,
+) -> Result<u64, FeedbackError> {
+    let calls = store::want_since(tx, since, AGAIN_MOST, ambient.now()).await?;
+    if calls > 0 {
+        send(tx).await?;
+        tx.announce("feedback").await?;
+    }
+    Ok(calls)
+}
+
 /// Calls that wait (for a board, a model, money, or to be switched on) are looked at now: what they waited for may be there.
 ///
 /// # Errors

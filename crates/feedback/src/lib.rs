@@ -38,8 +38,8 @@ pub use export::{export_page, exported, import_rows};
 pub use item::{Item, Quote, TITLE_MOST, checked, find_quote, quote};
 pub use language::LanguageAnalyzer;
 pub use ledger::{
-    JOB, Ledger, ModelUse, Preview, Stage, Trace, explain, ledger, next_due, preview, retry, send, spent,
-    take_changes, trace, usage, wake, want, want_all,
+    AGAIN_MOST, JOB, Ledger, ModelUse, Preview, Stage, Trace, explain, ledger, look_again, next_due, preview,
+    retry, send, spent, take_changes, trace, usage, wake, want, want_all,
 };
 pub use masking::mask_records;
 pub use near::{Copy as VectorCopy, Thresholds, Verdict, decide};

@@ -62,6 +62,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(feedback::retry))
         .routes(routes!(feedback::settings::show, feedback::settings::change))
         .routes(routes!(feedback::settings::preview))
+        .routes(routes!(feedback::settings::look_again))
         .routes(routes!(feedback::status::show))
         .routes(routes!(sse::feedback_events))
         .routes(routes!(activity::list))

@@ -202,7 +202,7 @@ mod tests {
     fn the_reference_holds_every_operation_with_its_shapes() {
         let reference = reference();
         let operations: Vec<&Operation> = reference.groups.iter().flat_map(|g| &g.operations).collect();
-        assert_eq!(operations.len(), 68);
+        assert_eq!(operations.len(), 69);
         let find = |id: &str| operations.iter().find(|o| o.id == id).unwrap();
         assert_eq!(find("logIn").access, "Nothing");
         assert_eq!(find("connectGong").access, "Session");

@@ -16,7 +16,7 @@ pub(crate) use boards::{
 };
 pub(crate) use posts::{change_post, merge, retry, review, split, version};
 pub(crate) use settings::{
-    SettingsChange, change as change_settings, thresholds, version as settings_version,
+    SettingsChange, change as change_settings, look_again, thresholds, version as settings_version,
 };
 
 use crate::{AppState, Problem, auth::Caller};

@@ -95,6 +95,7 @@ fn feedback_router() -> Router<AppState> {
         .route("/settings/feedback/words", post(feedback_settings::words))
         .route("/settings/feedback/alike", post(feedback_settings::alike))
         .route("/settings/feedback/money", post(feedback_settings::money))
+        .route("/settings/feedback/again", post(feedback_settings::look_again))
         .route("/settings/feedback/tags", post(feedback_settings::tags))
         .route("/settings/feedback/boards", post(feedback_settings::add_board))
         .route("/settings/feedback/boards/{id}", post(feedback_settings::change_board))

@@ -291,7 +291,7 @@ async fn api_02_every_operation_is_described_and_reachable() {
     let count = ids.len();
     ids.sort();
     ids.dedup();
-    assert_eq!((ids.len(), count), (count, 68));
+    assert_eq!((ids.len(), count), (count, 69));
 }
 
 #[test]

@@ -185,6 +185,32 @@ pub(crate) async fn want_all(tx: &mut Tx, now: OffsetDateTime) -> Result<u64, Fe
     Ok(done.rows_affected())
 }
 
+/// Calls that were done with are looked at again, the newest transcripts first and at most `most`, as far back as `since`. Those
+/// that nothing changed for cost a look at a hash.
+pub(crate) async fn want_since(
+    tx: &mut Tx,
+    since: OffsetDateTime,
+    most: i64,
+    now: OffsetDateTime,
+) -> Result<u64, FeedbackError> {
+    let done = sqlx::query(
+        "update feedback_calls set state = 'wanted', reason = null, tries = 0, due_at = $4, finished_at = null
+         where call_id in (
+            select call_id from feedback_calls
+            where organization_id = $1 and state in ('done', 'discarded', 'failed') and reason is distinct from 'transcript_gone'
+                and stored_at >= $2
+            order by stored_at desc, call_id limit $3 for update)",
+    )
+    .bind(tx.scope().organization())
+    .bind(since)
+    .bind(most)
+    .bind(now)
+    .execute(&mut **tx)
+    .await
+    .map_err(FeedbackError::db("wanting calls again"))?;
+    Ok(done.rows_affected())
+}
+
 /// When the next call is due.
 pub(crate) async fn next_due(tx: &mut Tx) -> Result<Option<OffsetDateTime>, FeedbackError> {
     sqlx::query_scalar(

@@ -84,6 +84,27 @@ fn told(settings: &Settings) -> Value {
     })
 }
 
+/// Days that can be looked at again.
+const DAYS: std::ops::RangeInclusive<i64> = 1..=365;
+
+/// Has calls of the last days looked at again, as the settings are now; how many.
+///
+/// # Errors
+/// 403 below admin; 422 for days that cannot be.
+pub(crate) async fn look_again(state: &AppState, caller: &Caller, days: i64) -> Result<u64, Problem> {
+    caller.require(state, Permission::ManageFeedback).await?;
+    if !DAYS.contains(&days) {
+        return Err(Problem::field("days", "must be from 1 to 365"));
+    }
+    let mut tx = caller.begin(state).await?;
+    let since = state.ambient.now() - time::Duration::days(days);
+    let calls = feedback::look_again(&mut tx, since, &*state.ambient).await?;
+    let detail = json!({ "days": days, "calls": calls });
+    note(&mut tx, state, caller, (actions::FEEDBACK_LOOKED_AGAIN, None), detail).await?;
+    tx.commit().await?;
+    Ok(calls)
+}
+
 /// Thresholds to try: what is left out is as it is set.
 ///
 /// # Errors

@@ -25,9 +25,14 @@ use crate::{
     AppState, Problem, api::FeedbackStatus, auth::SignedIn, conditional::Version, extract::Search,
     feedback as doing, messages, sentence::sentence,
 };
-pub(super) use forms::{add_board, alike, archive, ask_archive, change_board, how, money, tags, words};
+pub(super) use forms::{
+    add_board, alike, archive, ask_archive, change_board, how, look_again, money, tags, words,
+};
 
 pub(super) const HERE: &str = "/settings/feedback";
+
+/// Days to look at again, as they are offered.
+const DAYS: &str = "30";
 
 /// What to try.
 #[derive(Debug, Default, Deserialize)]
@@ -102,6 +107,7 @@ async fn again(
             built.thresholds.ask_at = typed("ask_at");
         }
         "money" => built.cap = typed("cap"),
+        "again" => built.days = typed("days"),
         _ => {}
     }
     built.wrong = Wrong { form: form.to_owned(), words: told(&problem) };
@@ -140,6 +146,7 @@ async fn build(state: &AppState, visit: &Visit, person: &SignedIn) -> Result<Fee
             preview: None,
         },
         cap: settings.monthly_cap.map(cap).unwrap_or_default(),
+        days: DAYS.to_owned(),
         spent: format!("This month so far: {}.", dollars(status.spent_micros)),
         usage: usage(&mut tx).await?,
         ledger: ledger(&status),

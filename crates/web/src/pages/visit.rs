@@ -118,6 +118,7 @@ const FLASHES: &[(&str, bool, &str)] = &[
         true,
         "The settings are saved. They hold for calls that are looked at from now on.",
     ),
+    ("feedback-again", true, "The calls are looked at again, the newest first. Posts change as they are."),
     ("board-made", true, "The board is there. Calls that waited for it are looked at now."),
     ("board-changed", true, "The board is changed."),
     ("board-archived", true, "The board is put away. Its posts stay."),

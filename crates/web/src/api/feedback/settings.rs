@@ -3,6 +3,7 @@
 use accounts::Permission;
 use axum::{Json as Answer, extract::State, response::Response};
 use feedback::{Settings, Thresholds};
+use http::StatusCode;
 use kernel::{AnalyzerKind, BoardId, FeedbackMode};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -236,4 +237,37 @@ pub(crate) async fn preview(
         would_ask: preview.would_ask,
         would_part: preview.would_part,
     }))
+}
+
+/// How far back calls are looked at again.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = FeedbackAgain)]
+pub(crate) struct Again {
+    /// Days since their transcripts came in.
+    #[schema(minimum = 1, maximum = 365)]
+    days: i64,
+}
+
+/// How many calls are looked at again.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FeedbackAgainStarted)]
+pub(crate) struct AgainView {
+    calls: u64,
+}
+
+/// Have the calls of the last days looked at again, as the settings are now: at most 20,000, the newest first. What people wrote,
+/// merged and parted stays; a call for which nothing changed costs nothing.
+#[utoipa::path(
+    post, path = "/api/v1/feedback/again", tag = "feedback", operation_id = "lookAtCallsAgain",
+    request_body = Again,
+    responses((status = 202, description = "They are looked at again.", body = AgainView), Writing),
+)]
+pub(crate) async fn look_again(
+    State(state): State<AppState>,
+    caller: ApiCaller,
+    Json(body): Json<Again>,
+) -> Result<(StatusCode, Answer<AgainView>), Problem> {
+    let calls = doing::look_again(&state, &caller, body.days).await?;
+    Ok((StatusCode::ACCEPTED, Answer(AgainView { calls })))
 }

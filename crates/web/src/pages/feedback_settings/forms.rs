@@ -111,6 +111,21 @@ pub(in crate::pages) async fn money(
     save((&state, &visit, &person), "money", &fields, change).await
 }
 
+/// `POST /settings/feedback/again`
+pub(in crate::pages) async fn look_again(
+    State(state): State<AppState>,
+    visit: Visit,
+    person: SignedIn,
+    fields: Fields,
+) -> Result<Response, Problem> {
+    // What is no number is as far out of range as zero.
+    let days = fields.get("days").trim().parse().unwrap_or(0);
+    match doing::look_again(&state, &person, days).await {
+        Ok(_) => Ok(done(HERE, "feedback-again")),
+        Err(problem) => again(&state, &visit, &person, ("again", problem, &fields)).await,
+    }
+}
+
 /// Dollars that were typed, in millionths; empty for none.
 fn micros(text: &str) -> Result<Option<i64>, Problem> {
     let text = text.trim().trim_start_matches('$').replace([',', ' '], "");

@@ -121,6 +121,8 @@ pub(crate) struct FeedbackSettingsPage {
     pub(crate) new_board: BoardForm,
     pub(crate) modes: Vec<Offer>,
     pub(crate) analyzers: Vec<Offer>,
+    /// Days to look at again, as typed.
+    pub(crate) days: String,
     pub(crate) default_board: Vec<Choice>,
     pub(crate) may_add_tags: bool,
     pub(crate) tags: String,

@@ -256,6 +256,7 @@ fn settings_page(first: bool) -> FeedbackSettingsPage {
             offer("automatic", "By itself", true, true),
             offer("approval", "After a yes", false, true),
         ],
+        days: "30".into(),
         analyzers: vec![
             offer("basic", "Basic", true, true),
             offer("model", "Language model", false, false),
