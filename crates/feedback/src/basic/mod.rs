@@ -215,23 +215,17 @@ impl Analyzer for BasicAnalyzer {
     ) -> Result<(Vec<Item>, Usage), FeedbackError> {
         let at = self.wish_at(talk);
         let sure: Vec<Scored> = detection.sentences.iter().copied().filter(|one| one.score >= at).collect();
-        let unknown: Vec<Place> = sure
-            .iter()
-            .map(|one| one.place)
-            .filter(|place| !detection.meanings.contains_key(place))
-            .collect();
         let mut texts = Texts::default();
-        unknown.iter().for_each(|place| _ = texts.put(talk, *place));
+        for one in sure.iter().filter(|one| !detection.meanings.contains_key(&one.place)) {
+            texts.put(talk, one.place);
+        }
         let vectors = self.embed(&texts.texts).await?;
-        let known = |one: &Scored| match texts.places.get(&one.place) {
-            Some(n) => vectors.get(*n).cloned(),
-            None => detection.meanings.get(&one.place).cloned(),
+        let meaning = |place: Place| {
+            let late = || texts.places.get(&place).and_then(|n| vectors.get(*n));
+            detection.meanings.get(&place).or_else(late).cloned().unwrap_or_default()
         };
-        let found = sure.iter().map(|one| Found {
-            place: one.place,
-            score: one.score,
-            meaning: known(one).unwrap_or_default(),
-        });
+        let found =
+            sure.iter().map(|one| Found { place: one.place, score: one.score, meaning: meaning(one.place) });
         let mut wishes = kept(talk, wishes(found.collect()));
         wishes.retain(|wish| !is_about_others(talk, wish, &house.vocabulary));
         let best = |wish: &[Found]| wish.iter().map(|one| one.score).fold(0.0, f32::max);

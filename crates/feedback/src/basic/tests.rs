@@ -106,6 +106,21 @@ async fn where_nobody_of_ours_is_there_more_is_asked_for() {
 }
 
 #[tokio::test]
+async fn a_detection_that_was_stored_gives_the_same_items_and_a_fresh_one_costs_no_vectors() {
+    let wish: &[&str] = &["The export is missing."];
+    let talk = talk(&[(Side::Customer, wish), (Side::Us, &["I see."]), (Side::Customer, &["It is slow."])]);
+    let (embedder, analyzer) = scripted();
+    let (fresh, items) = found(&analyzer, &talk, &House::default()).await;
+    let before = *embedder.1.lock().unwrap();
+    analyzer.extract(&talk, &fresh, &House::default()).await.unwrap();
+    assert_eq!(*embedder.1.lock().unwrap(), before);
+    let stored: Detection = serde_json::from_value(serde_json::to_value(&fresh).unwrap()).unwrap();
+    assert!(stored.meanings.is_empty() && stored.likely == fresh.likely);
+    assert_eq!(analyzer.extract(&talk, &stored, &House::default()).await.unwrap().0, items);
+    assert!(*embedder.1.lock().unwrap() > before && !items.is_empty());
+}
+
+#[tokio::test]
 async fn a_long_call_costs_a_bounded_number_of_vectors() {
     let said: Vec<String> = (0..300).map(|n| format!("Sentence number {n} is about nothing.")).collect();
     let said: Vec<[&str; 1]> = said.iter().map(|text| [text.as_str()]).collect();
