@@ -34,9 +34,10 @@ const LATE: Duration = Duration::from_millis(500);
 const LATEST: Duration = Duration::from_secs(60);
 /// Who finds no room beside late requests looks again so often, ...
 const CROWDED_LOOK: Duration = Duration::from_millis(250);
-/// ... so many times, and comes back after [`CROWDED_WAIT`].
-const CROWDED_LOOKS: u32 = 20;
-const CROWDED_WAIT: time::Duration = time::Duration::seconds(10);
+/// ... so many times, and comes back after [`CROWDED_WAIT`]: a job that cannot go on keeps no worker busy, and none that dies
+/// takes it for the cause.
+const CROWDED_LOOKS: u32 = 4;
+const CROWDED_WAIT: time::Duration = time::Duration::seconds(3);
 
 /// Makes the gates of all companies in this process.
 #[derive(Clone)]

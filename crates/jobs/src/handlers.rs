@@ -160,7 +160,8 @@ impl Rooms {
     async fn may_read_transcripts(&self, scope: &Scope) -> Result<bool, Failure> {
         let mut tx = self.db.begin(scope).await?;
         let Some(connection) = connector::current(&mut tx).await? else { return Ok(false) };
-        let may = connector::may_try_scope(&mut tx, &connection, TRANSCRIPT_SCOPE, self.ambient.now()).await?;
+        let may =
+            connector::may_try_scope(&mut tx, &connection, TRANSCRIPT_SCOPE, self.ambient.now()).await?;
         tx.commit().await?;
         Ok(may)
     }

@@ -180,7 +180,15 @@ fn telling_part(plain: &str) -> &str {
     if plain.len() < TITLE_MOST {
         return plain;
     }
-    let parts: Vec<&str> = plain.split([',', ';']).map(str::trim).filter(|part| !part.is_empty()).collect();
+    // What begins with a joining word says nothing without what stands before it.
+    let leans = |part: &str| {
+        let first = part.split(' ').next().unwrap_or_default().to_lowercase();
+        ["and", "but", "or", "so", "which", "who", "because", "then", "where", "while"]
+            .contains(&first.as_str())
+    };
+    let parts = plain.split([',', ';']).map(str::trim).filter(|part| !part.is_empty());
+    let parts: Vec<&str> =
+        parts.enumerate().filter(|(n, part)| *n == 0 || !leans(part)).map(|(_, part)| part).collect();
     let weight = |part: &&str| {
         let words = words(part);
         let says = |set: &[&str]| words.iter().any(|word| set.contains(&word.as_str()));
@@ -281,6 +289,10 @@ mod tests {
             ("So I have to open every group by hand.", "Spare people having to open every group by hand"),
             ("I close it, and it doesn't remember the filter.", "Make it remember the filter"),
             ("The clock jumps back.", "The clock jumps back"),
+            (
+                "Finance built a spreadsheet with a hundred tabs for it, and only one person in all of finance understands it.",
+                "Finance built a spreadsheet with a hundred tabs for it",
+            ),
         ] {
             assert_eq!(title(said), wanted);
         }
