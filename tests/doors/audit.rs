@@ -124,6 +124,16 @@ async fn lines_of(world: &World, request: &str) -> Vec<Value> {
         .unwrap()
 }
 
+/// One that is still at its first request when it is cancelled.
+async fn backfill(walk: &mut Walk<'_>, us: &Browser) {
+    let sim = &walk.world.sim;
+    let held = sim.fault(Rule::always(Endpoint::CallsExtensive, What::HoldAnswer).of(walk.acme.company));
+    walk.go(us, "startGongBackfill", "", Some(json!({ "days": 5 }))).await;
+    walk.go(us, "cancelGongBackfill", "", None).await;
+    sim.release(held);
+    sim.clear_faults();
+}
+
 #[tokio::test]
 async fn ten_15_every_operation_that_changes_something_leaves_one_line() {
     let mut world = World::start().await;
@@ -144,12 +154,7 @@ async fn ten_15_every_operation_that_changes_something_leaves_one_line() {
         walk.go(&us, "changeGongSettings", "", Some(json!({ "overlap_seconds": 7200 }))).await;
         walk.go(&acme.api, "pollGong", "", None).await;
         world.settle().await;
-        // It is still at its first request when it is cancelled.
-        let held = world.sim.fault(Rule::always(Endpoint::CallsExtensive, What::HoldAnswer).of(acme.company));
-        walk.go(&us, "startGongBackfill", "", Some(json!({ "days": 5 }))).await;
-        walk.go(&us, "cancelGongBackfill", "", None).await;
-        world.sim.release(held);
-        world.sim.clear_faults();
+        backfill(&mut walk, &us).await;
         walk.go(&us, "changePrivacy", "", Some(json!({ "retention_days": 400 }))).await;
         walk.go(&us, "renameOrganization", "", Some(json!({ "name": "Acme & Sons" }))).await;
         walk.go(&us, "erasePerson", "", Some(json!({ "email": "nobody@nowhere.example" }))).await;
