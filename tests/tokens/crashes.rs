@@ -74,9 +74,13 @@ async fn die_between_answer_and_commit(world: &World, orgs: &[Org]) {
     world.sim.release(held);
     until("every answer is in escrow", || in_escrow(world) == orgs.len()).await;
     process.kill();
+    // What waits for the lock would go through after all: the database does not look whether somebody still listens.
+    let waiting = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'";
+    let ended = world.number(waiting).await;
+    assert!(ended <= i64::try_from(orgs.len()).unwrap(), "{ended} waited");
     lock.rollback().await.unwrap();
     world.sim.clear_faults();
-    // What the dead had begun in the database ends when the database notices.
     let begun = "select count(*) from pg_stat_activity
         where datname = current_database() and pid <> pg_backend_pid() and xact_start is not null and state <> 'idle'";
     let over = async || world.number(begun).await == 0;
