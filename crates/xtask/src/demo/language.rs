@@ -1,19 +1,16 @@
 //! The simulated server of language models: started, handed to soundpost as its provider, and asked what it was asked.
 //! Knows model-sim's command line, nothing of what a language model is asked.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Duration;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::keep::Keep;
-use super::programs::tail;
+use super::programs::simulator;
 use super::say;
 use super::visitor::Visitor;
-use crate::fault::{Doing, Fault};
-use crate::guard::{Guarded, Launch};
+use crate::fault::Fault;
+use crate::guard::Guarded;
 use crate::http::Client;
 use crate::secret;
 
@@ -21,8 +18,6 @@ use crate::secret;
 pub(super) const MODEL: &str = "simulated";
 /// Dollars for a million tokens read and written, so that the demo shows costs; about what a small model costs.
 const PRICE: &str = "1/5";
-/// How long it may take until it is ready.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The running server.
 pub(super) struct LanguageServer {
@@ -36,24 +31,9 @@ impl LanguageServer {
     /// Starts it on a free port of this machine and reads the one line that it prints when it is ready.
     pub(super) fn start(folder: &Path, keep: &Keep) -> Result<Self, Fault> {
         let key = secret::random_word(16)?;
-        let log: PathBuf = keep.folder().join("model-sim.log");
-        let mut process = Guarded::start(Launch {
-            name: "model-sim",
-            program: folder.join("model-sim"),
-            arguments: ["--listen", "127.0.0.1:0", "--print-json"].map(Into::into).into(),
-            environment: vec![("MODEL_SIM_KEY".to_owned(), key.clone())],
-            folder: keep.folder().to_path_buf(),
-            user: None,
-            signal: "TERM",
-            patience_seconds: 5,
-            sweep: None,
-            stdout: Stdio::piped(),
-            stderr: Stdio::from(File::create(&log).doing("creating the log of model-sim")?),
-        })?;
-        let line = process
-            .first_line(PATIENCE)
-            .ok_or_else(|| Fault::new(format!("model-sim did not start:\n{}", tail(&log))))?;
-        let ready: Value = serde_json::from_str(&line).doing("reading what model-sim printed")?;
+        let words = ["--listen", "127.0.0.1:0", "--print-json"].map(Into::into).into();
+        let environment = vec![("MODEL_SIM_KEY".to_owned(), key.clone())];
+        let (process, ready) = simulator("model-sim", folder, keep, words, environment)?;
         let text = |name: &str| ready[name].as_str().unwrap_or_default().to_owned();
         let (base, control) = (text("base_url"), text("control_url"));
         say(&format!("the simulated server of language models is up: {base}"));

@@ -67,24 +67,7 @@ impl Simulator {
         if options.no_limit {
             words.push("--no-limit".into());
         }
-        let log = keep.folder().join("gong-sim.log");
-        let mut process = Guarded::start(Launch {
-            name: "gong-sim",
-            program: folder.join("gong-sim"),
-            arguments: words,
-            environment: Vec::new(),
-            folder: keep.folder().to_path_buf(),
-            user: None,
-            signal: "TERM",
-            patience_seconds: 5,
-            sweep: None,
-            stdout: Stdio::piped(),
-            stderr: Stdio::from(File::create(&log).doing("creating the log of gong-sim")?),
-        })?;
-        let line = process
-            .first_line(PATIENCE)
-            .ok_or_else(|| Fault::new(format!("gong-sim did not start:\n{}", tail(&log))))?;
-        let ready: Value = serde_json::from_str(&line).doing("reading what gong-sim printed")?;
+        let (process, ready) = simulator("gong-sim", folder, keep, words, Vec::new())?;
         let text = |name: &str| ready[name].as_str().unwrap_or_default().to_owned();
         let bases = ready["api_bases"].as_array().into_iter().flatten();
         let api_bases = bases.filter_map(|base| base.as_str().map(str::to_owned)).collect();
@@ -285,6 +268,35 @@ pub(crate) fn generate_key(program: &Path) -> Result<String, Fault> {
     let line = printed.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
     let line = line.ok_or_else(|| Fault::new("soundpost keys generate printed no key"))?;
     Ok(line.strip_prefix("SOUNDPOST_KEYS=").unwrap_or(line).trim_matches(['"', '\'']).to_owned())
+}
+
+/// Starts one of our simulators and reads the one line of JSON that it prints when it is ready; what else it says is in its log.
+pub(super) fn simulator(
+    name: &'static str,
+    folder: &Path,
+    keep: &Keep,
+    arguments: Vec<OsString>,
+    environment: Vec<(String, String)>,
+) -> Result<(Guarded, Value), Fault> {
+    let log = keep.folder().join(format!("{name}.log"));
+    let mut process = Guarded::start(Launch {
+        name,
+        program: folder.join(name),
+        arguments,
+        environment,
+        folder: keep.folder().to_path_buf(),
+        user: None,
+        signal: "TERM",
+        patience_seconds: 5,
+        sweep: None,
+        stdout: Stdio::piped(),
+        stderr: Stdio::from(File::create(&log).doing("creating the log of a simulator")?),
+    })?;
+    let line = process
+        .first_line(PATIENCE)
+        .ok_or_else(|| Fault::new(format!("{name} did not start:\n{}", tail(&log))))?;
+    let ready = serde_json::from_str(&line).doing("reading what a simulator printed")?;
+    Ok((process, ready))
 }
 
 /// The last lines of a log.
