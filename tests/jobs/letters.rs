@@ -13,7 +13,11 @@ const fn of(kind: &str) -> Letters<'_> {
 
 /// Lets so many jobs die.
 async fn bury(desk: &Desk, jobs: u128) -> Vec<DeadLetterId> {
-    let actor = Actor::new(|_, _| async { Verdict::Dead { code: "gong_refused" } });
+    bury_for(desk, jobs, "gong_refused").await
+}
+
+async fn bury_for(desk: &Desk, jobs: u128, code: &'static str) -> Vec<DeadLetterId> {
+    let actor = Actor::new(move |_, _| async move { Verdict::Dead { code } });
     for subject in 1..=jobs {
         desk.send(&desk.job("poll", subject).trace(Some("00-trace".to_owned()))).await;
     }
@@ -66,6 +70,25 @@ async fn job_11_all_letters_of_a_kind_are_retried_each_once() {
     desk.idle(seconds(10)).await;
     assert_eq!(actor.starts().len(), 12);
     work.stop().await;
+}
+
+#[tokio::test]
+async fn job_07_a_letter_whose_work_a_later_job_did_is_closed_only_where_the_workers_had_died() {
+    for (code, closed) in [("worker_died", 1), ("gong_refused", 0)] {
+        let desk = desk().await;
+        let letters = bury_for(&desk, 2, code).await;
+        let actor = Actor::willing();
+        desk.send(&desk.job("poll", 1)).await;
+        let work = desk.work(&actor);
+        desk.idle(seconds(10)).await;
+        work.stop().await;
+        let mut fleet = desk.db.fleet().await.unwrap();
+        assert_eq!(queue::close_overtaken(&mut fleet).await.unwrap(), closed, "{code}");
+        fleet.commit().await.unwrap();
+        let mut tx = desk.begin().await;
+        let open = queue::list_of(&mut tx, Letters::default(), Some("dead"), None, 100).await.unwrap();
+        assert_eq!(u64::try_from(letters.len() - open.len()).unwrap(), closed, "{code}");
+    }
 }
 
 #[tokio::test]

@@ -216,6 +216,7 @@ pub async fn reconcile_once(rooms: &Rooms) -> Result<(), ScheduleError> {
     connector::fleet::sweep_flows(&mut fleet, now).await?;
     accounts::sweep_expired_sessions(&mut fleet, now).await?;
     accounts::sweep_claims(&mut fleet, now).await?;
+    queue::close_overtaken(&mut fleet).await?;
     fleet.commit().await?;
     for work in &overdue {
         ingest::fleet::rewake(&rooms.db, work, now + REWAKE_AFTER).await?;

@@ -192,6 +192,24 @@ pub async fn retry_all(conn: &mut PgConnection, letters: Letters<'_>) -> Result<
     Ok(sent.len() as u64)
 }
 
+/// Closes the letters of jobs that lost their workers three times, where a later job for the same work ended well: whole machines
+/// went then, it was not the work. Needs a transaction of the fleet.
+///
+/// # Errors
+/// When the database fails.
+pub async fn close_overtaken(conn: &mut PgConnection) -> Result<u64, QueueError> {
+    let done = sqlx::query(
+        "update dead_letters d set state = 'discarded', closed_at = now(), closed_reason = 'A later job did this work.'
+         where d.state = 'dead' and d.code = 'worker_died' and exists (
+            select from apalis.jobs j where j.status = 'Done' and j.done_at > d.died_at
+                and j.metadata -> 'sp.organization' = d.organization_id::text and j.metadata -> 'sp.key' = d.key)",
+    )
+    .execute(conn)
+    .await
+    .map_err(QueueError::while_doing("closing dead letters whose work is done"))?;
+    Ok(done.rows_affected())
+}
+
 /// Whose open letters are meant: the organization with the oldest one first, at most [`MOST_LETTERS`]; `None` where a job could
 /// never be read. Needs a transaction of the fleet.
 ///

@@ -12,8 +12,8 @@ mod settle;
 mod tend;
 
 pub use dead::{
-    DeadLetter, LetterGroup, Letters, MOST_LETTERS, discard, discard_all, groups, list, list_of,
-    mask_reasons, owners, retry, retry_all, show,
+    DeadLetter, LetterGroup, Letters, MOST_LETTERS, close_overtaken, discard, discard_all, groups, list,
+    list_of, mask_reasons, owners, retry, retry_all, show,
 };
 pub use error::QueueError;
 pub use job::{Job, Lane, NewJob, Unreadable};
@@ -21,5 +21,5 @@ pub use send::{cancel, enqueue, progressed, spoken_for};
 pub use settle::{Settled, Verdict, backoff, bury, settle};
 pub use tend::{
     Counts, LaneCounts, counts, due_in, farewell, gone_after, hand_back, heartbeat, last_heartbeat,
-    last_success, living, setup, tidy,
+    last_signs, living, setup, tidy,
 };

@@ -191,17 +191,19 @@ pub async fn living(conn: &mut PgConnection) -> Result<i64, QueueError> {
         .map_err(QueueError::while_doing("counting signs of life"))
 }
 
-/// How many seconds ago a job last ended well; `None` when none is known (done jobs are kept for a day).
+/// How many seconds ago any process last gave a sign of life, and a job last ended well; `None` when none is known (done jobs are
+/// kept for a day).
 ///
 /// # Errors
 /// When the database fails.
-pub async fn last_success(pool: &PgPool) -> Result<Option<f64>, QueueError> {
-    sqlx::query_scalar(
-        "select extract(epoch from now() - max(done_at))::float8 from apalis.jobs where status = 'Done'",
+pub async fn last_signs(pool: &PgPool) -> Result<(Option<f64>, Option<f64>), QueueError> {
+    sqlx::query_as(
+        "select (select extract(epoch from now() - max(seen_at)) from worker_heartbeats)::float8,
+            (select extract(epoch from now() - max(done_at)) from apalis.jobs where status = 'Done')::float8",
     )
     .fetch_one(pool)
     .await
-    .map_err(QueueError::while_doing("looking for the last job that ended well"))
+    .map_err(QueueError::while_doing("looking for the last sign of life and the last job that ended well"))
 }
 
 /// Forgets a process that ends well, and those that have not been seen for a day.

@@ -19,7 +19,6 @@ struct Reading {
     oldest_poll: f64,
     due: i64,
     dead: i64,
-    halted: bool,
 }
 
 /// Shows them until `stop`. While the database does not answer, ages grow with the clock.
@@ -61,17 +60,14 @@ fn set(reading: &Reading, since: f64) {
         metrics::gauge!("soundpost_jobs_due").set(reading.due as f64);
         metrics::gauge!("soundpost_dead_letters").set(reading.dead as f64);
     }
-    metrics::gauge!("soundpost_gong_stopped").set(f64::from(u8::from(reading.halted)));
 }
 
 async fn read(db: &Db, ambient: &SharedAmbient) -> Result<Reading, Failure> {
     let now = ambient.now();
-    let heartbeat = queue::last_heartbeat(db.pool()).await?;
-    let success = queue::last_success(db.pool()).await?;
+    let (heartbeat, success) = queue::last_signs(db.pool()).await?;
     let mut fleet = db.fleet().await?;
     let counts = queue::counts(&mut fleet).await?;
     let oldest = ingest::fleet::oldest_due_poll(&mut fleet, now).await?;
-    let halted = db::halt(&mut fleet).await?.is_some();
     Ok(Reading {
         // Nobody ever worked here: as good as gone.
         heartbeat_age: heartbeat.unwrap_or(1e6),
@@ -79,7 +75,6 @@ async fn read(db: &Db, ambient: &SharedAmbient) -> Result<Reading, Failure> {
         oldest_poll: oldest.map_or(0.0, |at| (now - at).as_seconds_f64().max(0.0)),
         due: counts.lanes.iter().map(|lane| lane.due).sum(),
         dead: counts.dead_letters,
-        halted,
     })
 }
 
@@ -110,7 +105,7 @@ mod tests {
                     return pending().await;
                 }
                 let (heartbeat_age, success_age, oldest_poll) = (1.0, 2.0, 3.0);
-                Ok(Reading { heartbeat_age, success_age, oldest_poll, due: 7, dead: 0, halted: false })
+                Ok(Reading { heartbeat_age, success_age, oldest_poll, due: 7, dead: 0 })
             }
         };
         let end = tokio::time::sleep(Duration::from_millis(600));

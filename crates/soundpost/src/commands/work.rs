@@ -45,7 +45,9 @@ pub(crate) fn watch(house: &House, stop: &CancellationToken, tasks: &mut JoinSet
     tasks.spawn(async move {
         while !stop.is_cancelled() {
             // While the database is away, what was found last goes on.
-            connector.heed_stop().await.ok();
+            if let Ok(stopped) = connector.heed_stop().await {
+                metrics::gauge!("soundpost_gong_stopped").set(f64::from(u8::from(stopped)));
+            }
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(HEED_EVERY) => {}
