@@ -1,5 +1,7 @@
 //! The arithmetic of the search box: what a text is like, which signs are in it, and which index can find it.
 
+use db::Like;
+
 /// Signs that nearly every title, name or address has, or that people type alone. Each has a bit of its own.
 const SIGNS: &str = " \n.@-_'%&/\\,:()+#";
 /// Letters, digits, then the signs; what is neither shares the bits behind.
@@ -8,31 +10,17 @@ const FIRST_SHARED: u32 = 26 + 10 + 17;
 /// What to look for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Needle {
-    /// For `like`: finds the text itself, whatever signs are in it.
-    pub(crate) pattern: String,
+    /// The text as a pattern.
+    pub(crate) like: Like,
     /// A call without all of these signs does not have the text.
     pub(crate) signs: i64,
-    /// It has three letters or digits in a row, so the index of trigrams knows where it can be.
-    pub(crate) indexed: bool,
 }
 
 impl Needle {
     /// Of what a person typed; `None` when that is nothing.
     pub(crate) fn new(typed: &str) -> Option<Self> {
-        let text: String = typed.trim().to_lowercase().chars().take(200).collect();
-        if text.is_empty() {
-            return None;
-        }
-        let mut pattern = String::from("%");
-        for c in text.chars() {
-            if matches!(c, '%' | '_' | '\\') {
-                pattern.push('\\');
-            }
-            pattern.push(c);
-        }
-        pattern.push('%');
-        let indexed = text.split(|c: char| !c.is_alphanumeric()).any(|word| word.chars().count() >= 3);
-        Some(Self { pattern, signs: signs(&text), indexed })
+        let like = Like::containing(typed)?;
+        Some(Self { signs: signs(&like.text), like })
     }
 }
 
@@ -59,20 +47,6 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn signs_of_the_pattern_language_stand_for_themselves() {
-        assert_eq!(Needle::new("100%_a\\B").unwrap().pattern, "%100\\%\\_a\\\\b%");
-        assert_eq!(Needle::new(" \t "), None);
-    }
-
-    #[test]
-    fn a_needle_knows_whether_the_trigrams_help() {
-        for (typed, indexed) in [("ann", true), ("жук", true), ("a%bc", false), ("%%%", false), ("ab", false)]
-        {
-            assert_eq!(Needle::new(typed).unwrap().indexed, indexed, "{typed}");
-        }
-    }
-
-    #[test]
     fn what_people_type_alone_has_a_bit_of_its_own() {
         let own: Vec<char> = ('a'..='z').chain('0'..='9').chain(SIGNS.chars()).collect();
         assert_eq!(own.len(), usize::try_from(FIRST_SHARED).unwrap());
@@ -85,7 +59,7 @@ mod tests {
         #[test]
         fn a_text_has_the_signs_of_all_that_is_in_it(before in ".*", typed in ".{1,40}", after in ".*") {
             let text = format!("{before}{typed}{after}").to_lowercase();
-            if let Some(needle) = Needle::new(&typed).filter(|n| text.contains(n.pattern.trim_matches('%'))) {
+            if let Some(needle) = Needle::new(&typed).filter(|n| text.contains(n.like.pattern.trim_matches('%'))) {
                 prop_assert_eq!(signs(&text) & needle.signs, needle.signs);
             }
         }

@@ -36,7 +36,7 @@ pub(crate) async fn find(tx: &mut Tx, wish: &Wish<'_>) -> Result<Vec<CallId>, In
     let near = among_newest(tx, wish).await?;
     if near.len() >= usize::try_from(wish.most).unwrap_or(usize::MAX) {
         Ok(near)
-    } else if wish.needle.indexed {
+    } else if wish.needle.like.indexed {
         by_trigrams(tx, wish).await
     } else {
         by_signs(tx, wish).await
@@ -53,7 +53,7 @@ async fn among_newest(tx: &mut Tx, wish: &Wish<'_>) -> Result<Vec<CallId>, Inges
     )
     .bind(tx.scope().organization())
     .bind(wish.state())
-    .bind(&wish.needle.pattern)
+    .bind(&wish.needle.like.pattern)
     .bind(wish.before().0)
     .bind(wish.before().1)
     .bind(wish.most)
@@ -67,7 +67,7 @@ async fn among_newest(tx: &mut Tx, wish: &Wish<'_>) -> Result<Vec<CallId>, Inges
 /// that this transaction entered, and no other.
 async fn by_trigrams(tx: &mut Tx, wish: &Wish<'_>) -> Result<Vec<CallId>, IngestError> {
     sqlx::query_scalar("select soundpost_search_calls($1, $2, $3, $4, $5)")
-        .bind(&wish.needle.pattern)
+        .bind(&wish.needle.like.pattern)
         .bind(wish.state())
         .bind(wish.before().0)
         .bind(wish.before().1)
@@ -90,7 +90,7 @@ async fn by_signs(tx: &mut Tx, wish: &Wish<'_>) -> Result<Vec<CallId>, IngestErr
     )
     .bind(tx.scope().organization())
     .bind(wish.state())
-    .bind(&wish.needle.pattern)
+    .bind(&wish.needle.like.pattern)
     .bind(wish.before().0)
     .bind(wish.before().1)
     .bind(wish.most)

@@ -19,17 +19,39 @@ use crate::stop;
 /// Requests a second over all readers.
 const RATE: u32 = 50;
 
+/// Posts with a piece of evidence each, on one board; a few wait for a yes. Two words of a title make it rare or frequent.
+const POSTS: &str = "
+insert into boards (id, organization_id, name, created_at) select gen_random_uuid(), organization_id, 'Wishes', now() from gong_connections;
+create temporary table made as select gen_random_uuid() as id, gen_random_uuid() as evidence, n, w.title,
+    (array['feature_request', 'missing_capability', 'limitation', 'ux_complaint', 'bug'])[1 + n % 5] as kind,
+    (array['positive', 'neutral', 'negative'])[1 + n % 3] as sentiment, (array['low', 'medium', 'high'])[1 + n % 3] as priority,
+    case when n % 500 = 0 then 'review' else 'published' end as state, now() - n * interval '5 minutes' as at
+    from generate_series(1, :posts) n,
+    lateral (select (array['Export', 'Filter', 'Print', 'Share', 'Archive'])[1 + n % 5] || ' ' || (array['invoices', 'orders', 'tickets',
+        'routes', 'shifts', 'contracts', 'drawings'])[1 + n % 7] || ' by site' || n % 1009 as title) w;
+insert into posts (id, organization_id, board_id, title, summary, description, kind, sentiment, priority, area, tags, state, text_of,
+    analyzer, created_at, updated_at)
+select m.id, b.organization_id, b.id, m.title, 'People ask to ' || lower(m.title) || ' without a detour.', m.title, m.kind, m.sentiment,
+    m.priority, (array['Reports', 'Search', 'Mobile'])[1 + m.n % 3], array['tag' || m.n % 40], m.state, m.evidence, 'bench', m.at, m.at
+from made m, boards b;
+insert into evidence (id, organization_id, post_id, call_id, content_hash, place, title, summary, description, kind, sentiment, priority,
+    area, quotes, author, account, call_title, called_at, joined, analyzer, created_at)
+select m.evidence, c.organization_id, m.id, c.id, '\\x00', 0, m.title, m.title, m.title, m.kind, m.sentiment, m.priority, 'Reports', '[]',
+    'Buyer', 'firm' || m.n % 977 || '.example', c.title, c.started_at, 'maker', 'bench', m.at
+from made m join gong_calls c on c.gong_call_id = (7000000000000000000 + 1 + m.n % :calls)::text";
+
 /// Sequential scans so far of the tables that are too large for them.
 const SCANS: &str = "select coalesce(sum(seq_scan), 0) from pg_stat_user_tables where schemaname = 'public' and n_live_tup > 10000";
 
 /// Fifty requests a second of the API and of pages, on time whether the one before was answered or not.
 pub(super) fn million(ground: &Ground, options: &Options, part: &mut Part) -> Result<(), Fault> {
-    let (calls, seconds) = if options.quick { (20_000, 5) } else { (1_000_000, 60) };
+    let (calls, posts, seconds) = if options.quick { (20_000, 2_000, 5) } else { (1_000_000, 100_000, 60) };
     let simulator = Simulator::start(ground, &["--calls", "0"])?;
     let database = ground.database("million")?;
     let app = App::new(ground, &database, &simulator, &[("SOUNDPOST_API_PER_MINUTE", "1000000")])?;
     app.connect_one()?;
     database.query(&FILL.replace(":calls", &calls.to_string()))?;
+    database.query(&POSTS.replace(":posts", &posts.to_string()).replace(":calls", &calls.to_string()))?;
     database.query("vacuum analyze")?;
     let mut serve = app.serve(&["--no-workers"])?;
     let paths = paths(&app, &database)?;
@@ -43,9 +65,10 @@ pub(super) fn million(ground: &Ground, options: &Options, part: &mut Part) -> Re
     stop::sleep(Duration::from_secs(2));
     let scans = database.number(SCANS)? - before;
     part.note(format!(
-        "{} calls stored, one in twenty with a transcript; {RATE} requests a second for {seconds} s over {} addresses of the API and \
+        "{} calls stored, one in twenty with a transcript, and {} posts of one organization; {RATE} requests a second for {seconds} s over {} addresses of the API and \
          of pages, each on time whether the one before was answered or not; a new connection for each.",
         number(f64::from(calls)),
+        number(f64::from(posts)),
         paths.len()
     ));
     part.at_most("p95", percentile(&mut milliseconds, 0.95), 100.0, "ms");
@@ -71,6 +94,15 @@ fn paths(app: &App, database: &Database) -> Result<Vec<String>, Fault> {
         "/api/v1/activity",
         "/api/v1/calls?state=waiting",
         "/api/v1/calls?state=gave_up&limit=200",
+        "/posts",
+        "/posts?q=export+invoices",
+        "/posts?q=by+site777&kind=bug",
+        "/posts?q=nothing+like+this",
+        "/posts?label=tag7&sort=newest",
+        "/posts?label=nothing",
+        "/review",
+        "/api/v1/posts?limit=100",
+        "/api/v1/posts?priority=critical",
     ]
     .map(str::to_owned)
     .to_vec();
@@ -80,13 +112,18 @@ fn paths(app: &App, database: &Database) -> Result<Vec<String>, Fault> {
         format!("/api/v1/calls/{call}/transcript"),
     ]);
     let mut visitor = app.visitor("owner@acme.example")?;
-    let mut path = "/api/v1/calls?limit=200".to_owned();
-    for _ in 0..4 {
-        let page = visitor.get(&path)?;
-        let Some(cursor) = page["next_cursor"].as_str() else { break };
-        path = format!("/api/v1/calls?limit=200&cursor={cursor}");
-        paths.push(path.clone());
+    for list in ["calls?limit=200", "posts?limit=100"] {
+        let mut path = format!("/api/v1/{list}");
+        for _ in 0..4 {
+            let page = visitor.get(&path)?;
+            let Some(cursor) = page["next_cursor"].as_str() else { break };
+            path = format!("/api/v1/{list}&cursor={cursor}");
+            paths.push(path.clone());
+        }
     }
+    let post =
+        visitor.get("/api/v1/posts?limit=1")?["items"][0]["id"].as_str().unwrap_or_default().to_owned();
+    paths.extend([format!("/posts/{post}"), format!("/api/v1/posts/{post}/evidence")]);
     Ok(paths)
 }
 
