@@ -10,8 +10,8 @@ use time::OffsetDateTime;
 pub struct Config {
     /// Address of the app listener (authorize page, token URL, control surface); port 0 = any free one.
     pub listen: SocketAddr,
-    /// Ask for the app's port on each company's own address as well (else any free port).
-    pub same_port: bool,
+    /// Where the listeners of companies are.
+    pub companies_at: CompaniesAt,
     /// OAuth clients that are registered.
     pub clients: Vec<OAuthClient>,
     /// The switches at the start.
@@ -30,11 +30,22 @@ pub struct Config {
     pub state: Option<PathBuf>,
 }
 
+/// Where the listeners of companies are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CompaniesAt {
+    /// An address for each, any free port.
+    OwnAddress,
+    /// An address for each, the port of the app where that is free.
+    OwnAddressSamePort,
+    /// 127.0.0.1 for all, a port for each: so that a list of hosts stays short with thousands of companies.
+    OneAddress,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            same_port: false,
+            companies_at: CompaniesAt::OwnAddress,
             clients: vec![OAuthClient::default()],
             switches: crate::Switches::default(),
             consent: crate::Consent::Ask,

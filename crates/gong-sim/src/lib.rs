@@ -81,7 +81,7 @@ mod talk;
 mod world;
 
 pub use call::NewCall;
-pub use config::{Config, OAuthClient, RedirectUris, SimError};
+pub use config::{CompaniesAt, Config, OAuthClient, RedirectUris, SimError};
 pub use endpoint::Endpoint;
 pub use faults::{FaultId, Rule, What, When};
 pub use generate::GeneratorOptions;

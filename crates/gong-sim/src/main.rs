@@ -2,7 +2,9 @@
 //! Knows only the library.
 
 use clap::Parser;
-use gong_sim::{Config, Consent, GeneratorOptions, OAuthClient, RedirectUris, Sim, SimError, Switches};
+use gong_sim::{
+    CompaniesAt, Config, Consent, GeneratorOptions, OAuthClient, RedirectUris, Sim, SimError, Switches,
+};
 use serde_json::json;
 use std::io::{Read, Write};
 use std::net::SocketAddr;
@@ -22,6 +24,9 @@ struct Flags {
     /// How many companies.
     #[arg(long, default_value_t = 1)]
     companies: usize,
+    /// All companies on 127.0.0.1, each at a port of its own, instead of an address for each.
+    #[arg(long)]
+    one_address: bool,
     /// How many generated calls for each company.
     #[arg(long, default_value_t = 60)]
     calls: usize,
@@ -131,7 +136,11 @@ fn config(flags: &Flags) -> Result<Config, Stopped> {
     };
     Ok(Config {
         listen: flags.listen,
-        same_port: flags.listen.port() != 0,
+        companies_at: match flags.one_address {
+            true => CompaniesAt::OneAddress,
+            false if flags.listen.port() != 0 => CompaniesAt::OwnAddressSamePort,
+            false => CompaniesAt::OwnAddress,
+        },
         clients: vec![OAuthClient { id, secret, redirect_uris }],
         switches,
         seed: flags.seed,

@@ -2,7 +2,7 @@
 //! Knows nothing of requests.
 
 use crate::clock::Clock;
-use crate::config::SimError;
+use crate::config::{CompaniesAt, SimError};
 use crate::grants::Grants;
 use crate::world::{Edit, World};
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ pub(crate) struct Shared {
     pub(crate) runtime: Handle,
     pub(crate) listeners: Mutex<Vec<JoinHandle<()>>>,
     pub(crate) state: Option<PathBuf>,
-    pub(crate) same_port: bool,
+    pub(crate) companies_at: CompaniesAt,
     pub(crate) earlier: Vec<SocketAddr>,
 }
 
@@ -43,7 +43,7 @@ impl Shared {
             runtime: Handle::current(),
             listeners: Mutex::new(Vec::new()),
             state: config.state.clone(),
-            same_port: config.same_port,
+            companies_at: config.companies_at,
             earlier,
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::chance::Chance;
 use crate::clock::{Clock, machine_now, trim};
-use crate::config::{Config, SimError};
+use crate::config::{CompaniesAt, Config, SimError};
 use crate::faults::{FaultId, Faults, Rule};
 use crate::generate;
 use crate::grants::Grants;
@@ -241,13 +241,15 @@ impl Sim {
         let number = u32::try_from(id.0).unwrap_or(0);
         let own = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 0, 0, 2)).wrapping_add(number));
         let mut wished: Vec<SocketAddr> = self.shared.earlier.get(id.0).copied().into_iter().collect();
-        if self.shared.same_port {
+        if self.shared.companies_at == CompaniesAt::OwnAddressSamePort {
             let port = self.shared.app.port();
             let beside = port.saturating_add(1).saturating_add(u16::try_from(number).unwrap_or(0));
             wished.push(SocketAddr::from((own, port)));
             wished.push(SocketAddr::from((Ipv4Addr::LOCALHOST, beside)));
         }
-        wished.push(SocketAddr::from((own, 0)));
+        if self.shared.companies_at != CompaniesAt::OneAddress {
+            wished.push(SocketAddr::from((own, 0)));
+        }
         wished.push(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         wished
     }

@@ -40,6 +40,8 @@ pub(crate) struct Options {
     seed: u64,
     /// The programs were not built now.
     built: bool,
+    /// How long LOD-05 lasts, where somebody says so.
+    minutes: Option<u64>,
     /// A folder with a program from before the newest migration.
     earlier: Option<PathBuf>,
 }
@@ -99,6 +101,7 @@ pub(crate) fn command(mut arguments: Arguments) -> Result<bool, Fault> {
     let programs: Option<PathBuf> = arguments.value("--programs")?;
     let built = arguments.flag("--built") || programs.is_some();
     let earlier: Option<PathBuf> = arguments.value("--earlier")?;
+    let minutes: Option<u64> = arguments.value("--minutes")?;
     let at_once: usize = arguments.value("--at-once")?.unwrap_or(if quick { AT_ONCE_QUICK } else { 2 });
     arguments.end()?;
     let known: Vec<&str> = EXPERIMENTS.iter().map(|(id, _)| *id).collect();
@@ -113,7 +116,7 @@ pub(crate) fn command(mut arguments: Arguments) -> Result<bool, Fault> {
     }
     let programs = programs.unwrap_or_else(|| workspace.programs(!quick));
     let earlier = earlier.or_else(|| upgrade::earlier(&workspace.target));
-    let options = Options { quick, seed, built, earlier };
+    let options = Options { quick, seed, built, minutes, earlier };
     let outcomes = perform_all(&only, at_once, &workspace, &programs, &options);
     report::write(&workspace.root, &outcomes, &options)?;
     Ok(outcomes.iter().all(Outcome::held) && !stop::asked())
@@ -136,7 +139,7 @@ pub(crate) fn step(workspace: &Workspace) -> Result<Verdict, Fault> {
         );
         wanted.retain(|id| id != "OPS-11");
     }
-    let options = Options { quick: true, seed: STEP_SEED, built: true, earlier };
+    let options = Options { quick: true, seed: STEP_SEED, built: true, minutes: None, earlier };
     let programs = workspace.programs(false);
     for (at_once, verdict) in [(AT_ONCE_QUICK, Verdict::Passed), (1, Verdict::Retried)] {
         let outcomes = perform_all(&wanted, at_once, workspace, &programs, &options);

@@ -69,10 +69,11 @@ pub(super) fn measure(_: &Ground, options: &Options, part: &mut Part) -> Result<
     let clock = FastClock::make()?;
     let ground = Ground::measured_with(&Workspace::read()?, clock.environment(false))?;
     let connections = size.connections.to_string();
-    let words = ["--companies", &connections, "--calls", "0", "--no-limit", "--remember", "1000"];
+    let words =
+        ["--companies", &connections, "--calls", "0", "--no-limit", "--remember", "1000", "--one-address"];
     let simulator = Simulator::start(&ground, &words)?;
     let database = ground.database("day")?;
-    let unpaced = [("GONG_REQUESTS_PER_SECOND", "1000"), ("GONG_REQUESTS_PER_DAY", "1000000")];
+    let unpaced = [("GONG_REQUESTS_PER_SECOND", "100000"), ("GONG_REQUESTS_PER_DAY", "1000000")];
     let mut app = App::new(&ground, &database, &simulator, &unpaced)?;
     let began = std::time::Instant::now();
     connect(&app, &simulator, &database, size.connections)?;

@@ -1,5 +1,6 @@
 //! The simulated Gong of one scenario, and what it remembers.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs::File;
 use std::process::Stdio;
@@ -56,7 +57,8 @@ impl Simulator {
             .flatten()
             .filter_map(|b| Some(b.as_str()?.to_owned()))
             .collect();
-        let hosts: Vec<String> = bases.iter().filter_map(|base| host(base)).collect();
+        let hosts: BTreeSet<String> = bases.iter().filter_map(|base| host(base)).collect();
+        let hosts: Vec<String> = hosts.into_iter().collect();
         let environment = vec![
             ("GONG_CLIENT_ID".to_owned(), text("client_id")),
             ("GONG_CLIENT_SECRET".to_owned(), SECRET.to_owned()),
