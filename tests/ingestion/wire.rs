@@ -6,6 +6,7 @@ use std::{
 };
 
 use stories::{World, WorldOptions};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::pace::Oversleeping;
 
@@ -89,4 +90,55 @@ async fn job_15_what_a_stalled_wire_held_back_leaves_room_for_itself_over_all_pr
         return world.finish().await;
     }
     panic!("this machine is too busy to measure a pace");
+}
+
+/// A way to the database on which every answer takes so long.
+async fn slow_way(url: &str, delay: Duration) -> String {
+    let mut address: url::Url = url.parse().unwrap();
+    let database = (address.host_str().unwrap().to_owned(), address.port().unwrap());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    address.set_port(Some(listener.local_addr().unwrap().port())).unwrap();
+    tokio::spawn(async move {
+        while let Ok((near, _)) = listener.accept().await {
+            let far = tokio::net::TcpStream::connect(database.clone()).await.unwrap();
+            let ((mut asks, mut hears), (mut answers, mut asked)) = (near.into_split(), far.into_split());
+            tokio::spawn(async move { tokio::io::copy(&mut asks, &mut asked).await });
+            tokio::spawn(async move {
+                let mut some = vec![0; 65_536];
+                while let Ok(read @ 1..) = answers.read(&mut some).await {
+                    tokio::time::sleep(delay).await;
+                    if hears.write_all(&some[..read]).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    address.to_string()
+}
+
+#[tokio::test]
+async fn job_15_a_slow_database_makes_requests_neither_stop_nor_come_too_close() {
+    let mut options = WorldOptions { workers: false, ..WorldOptions::default() };
+    options.defaults.per_second = 3.0;
+    let defaults = options.defaults.clone();
+    let world = World::with(options).await;
+    let acme = world.organization("acme").await;
+    world.connect(&acme, None).await;
+    let scope = kernel::Scope::job(acme.id);
+    let id = sqlx::query_scalar("select id from gong_connections").fetch_one(world.db.pool()).await.unwrap();
+    let url = slow_way(&world.database.url, Duration::from_millis(60)).await;
+    let db = db::Db::connect(&url, 8).await.unwrap();
+    let gate = ingest::Gates::new(db, world.rooms.ambient.clone(), defaults).of(&scope, id);
+    let (began, mut at) = (Instant::now(), Vec::new());
+    while at.len() < 8 {
+        assert!(began.elapsed() < Duration::from_secs(60), "only {} requests in a minute", at.len());
+        if let Ok(pass) = gate.pass(gong::Purpose::Fresh).await {
+            at.push(Instant::now());
+            pass.arrived();
+        }
+    }
+    let together = at.windows(4).map(|four| four[3] - four[0]).min().unwrap();
+    assert!(together >= Duration::from_secs(1), "four left within {together:?}");
+    world.finish().await;
 }

@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     Defaults, IngestError,
-    clock::DatabaseClock,
+    clock::{DatabaseClock, Slowness},
     pace::{Pace, WINDOW},
     rules::FRESH_RESERVE,
     store::{schedules, usage},
@@ -26,8 +26,12 @@ use crate::{
 
 /// Who waited longer than this for a slot looks again whether the company is held or stopped meanwhile.
 const LONG_WAIT: Duration = Duration::from_millis(20);
-/// How long before its slot it looks, so that the look does not make it late.
+/// How long before its slot it looks at least, so that the look does not make it late.
 const LOOK_AHEAD: Duration = Duration::from_millis(10);
+/// Whom the database answers so slowly that its slot is over each time asks so often, each time for a slot further ahead, ...
+const MISSED_MOST: u32 = 6;
+/// ... at most so far, and comes back after [`CROWDED_WAIT`].
+const LEAD_MOST: Duration = Duration::from_secs(2);
 /// A request that is not answered for so long may still be on its way, and arrive together with those that follow it.
 const LATE: Duration = Duration::from_millis(500);
 /// For how long at most it takes up room: what the wire holds back for longer is lost.
@@ -47,6 +51,7 @@ pub struct Gates {
     defaults: Defaults,
     crowd: Arc<DefaultKeyedRateLimiter<ConnectionId>>,
     clock: Arc<DatabaseClock>,
+    slowness: Arc<Slowness>,
 }
 
 impl fmt::Debug for Gates {
@@ -62,7 +67,7 @@ impl Gates {
         let quota =
             Quota::with_period(interval).unwrap_or_else(|| Quota::per_second(std::num::NonZeroU32::MIN));
         let (crowd, clock) = (Arc::new(RateLimiter::keyed(quota)), Arc::new(DatabaseClock::new()));
-        Self { db, ambient, defaults, crowd, clock }
+        Self { db, ambient, defaults, crowd, clock, slowness: Arc::default() }
     }
 
     /// The gate of one connection.
@@ -88,9 +93,17 @@ impl Gate for CompanyGate {
     async fn pass(&self, purpose: Purpose) -> Result<Pass, Held> {
         self.gates.crowd.until_key_ready(&self.connection).await;
         let pace = Pace::of(self.gates.defaults.per_second);
-        let (mut counted, mut crowded) = (true, 0);
+        let (mut counted, mut crowded, mut missed) = (true, 0, 0);
+        let slowness = &self.gates.slowness;
+        // How far ahead a slot has to be for us to be in time.
+        let mut lead = if slowness.now() > pace.tolerance / 2 {
+            (slowness.now() * 2).min(LEAD_MOST)
+        } else {
+            Duration::ZERO
+        };
         loop {
-            let Some((slot, late)) = self.slot(purpose, pace, counted).await? else {
+            let asked = Instant::now();
+            let Some((slot, late)) = self.slot(purpose, pace, counted, lead).await? else {
                 crowded += 1;
                 if crowded == CROWDED_LOOKS {
                     let until = self.gates.ambient.now() + CROWDED_WAIT;
@@ -99,14 +112,25 @@ impl Gate for CompanyGate {
                 sleep(CROWDED_LOOK).await;
                 continue;
             };
+            slowness.noted(asked.elapsed());
             let mut room = true;
             if slot > Instant::now() + LONG_WAIT {
-                sleep_until(slot - LOOK_AHEAD).await;
+                sleep_until(slot - LOOK_AHEAD.max(slowness.now() * 2)).await;
+                let looked = Instant::now();
                 room = self.still_open().await? <= late;
+                slowness.noted(looked.elapsed());
             }
             sleep_until(slot).await;
             if room && slot.elapsed() <= pace.tolerance {
                 return Ok(self.watched(pace));
+            }
+            if room {
+                missed += 1;
+                lead = (slowness.now().max(lead) * 2).min(LEAD_MOST);
+            }
+            if missed == MISSED_MOST {
+                let until = self.gates.ambient.now() + CROWDED_WAIT;
+                return Err(Held { until, why: HeldReason::Outage });
             }
             counted = false;
         }
@@ -176,6 +200,7 @@ impl CompanyGate {
         purpose: Purpose,
         pace: Pace,
         counted: bool,
+        lead: Duration,
     ) -> Result<Option<(Instant, i64)>, Held> {
         let now = self.gates.ambient.now();
         let ask = usage::Ask {
@@ -186,6 +211,7 @@ impl CompanyGate {
             now,
             allowed: pace.allowed,
             window_seconds: WINDOW.as_secs_f64(),
+            lead_seconds: lead.as_secs_f64(),
         };
         let taken = async {
             let mut tx = self.gates.db.begin(&self.scope).await?;
@@ -373,6 +399,7 @@ mod tests {
             now,
             allowed: 3,
             window_seconds: 1.04,
+            lead_seconds: 0.0,
         };
         let held = |slot| judge(&slot, &ask).unwrap_err();
         assert_eq!(held(slot(Some(until), 0, true)).until, until);

@@ -4,7 +4,10 @@
 //! the next one. The answer that came fastest tells best how the two clocks stand to each other.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -44,6 +47,25 @@ impl DatabaseClock {
     }
 }
 
+/// How long the database took to answer lately: the longest time, which is forgotten by and by.
+#[derive(Debug, Default)]
+pub(crate) struct Slowness(AtomicU64);
+
+impl Slowness {
+    /// An answer took so long.
+    pub(crate) fn noted(&self, took: Duration) {
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        // Answers side by side may overwrite each other; the next one tells again.
+        let before = self.0.load(Ordering::Relaxed);
+        self.0.store(took.max(before / 2), Ordering::Relaxed);
+    }
+
+    /// How long it takes now.
+    pub(crate) fn now(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::Relaxed))
+    }
+}
+
 /// The sample to go by: the new one when it was quicker than the best one can still be trusted to be.
 fn better(best: Option<Sample>, new: Sample) -> Sample {
     let Some(best) = best else { return new };
@@ -77,6 +99,17 @@ mod tests {
                 prop_assert!(moment <= slot + quickest + 100.0 * DRIFT + 1e-5, "too late: {moment} for {slot}");
             }
         }
+    }
+
+    #[test]
+    fn slowness_is_noticed_at_once_and_forgotten_by_and_by() {
+        let slowness = Slowness::default();
+        slowness.noted(Duration::from_millis(80));
+        assert_eq!(slowness.now(), Duration::from_millis(80));
+        for _ in 0..6 {
+            slowness.noted(Duration::from_millis(1));
+        }
+        assert!(slowness.now() < Duration::from_millis(3), "{:?}", slowness.now());
     }
 
     #[test]

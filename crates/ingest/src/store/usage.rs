@@ -36,6 +36,8 @@ pub(crate) struct Ask {
     /// How many requests may arrive in any window; 0 where none is watched.
     pub(crate) allowed: i32,
     pub(crate) window_seconds: f64,
+    /// How far ahead the slot has to be: how long the answer takes.
+    pub(crate) lead_seconds: f64,
 }
 
 /// Takes the next slot of the company, by the database's clock, and counts it; none while held, spent or stopped, and none
@@ -54,9 +56,10 @@ pub(crate) async fn take_slot(tx: &mut Tx, connection: ConnectionId, ask: &Ask) 
             select $1, $2, clock_timestamp() + make_interval(secs => $3), array[clock_timestamp()]
             from used, alive, halted where used.n < $4 and alive.yes and not halted.yes
             on conflict (connection_id) do update set
-                next_slot_at = make_interval(secs => $3)
-                    + soundpost_slot(b.next_slot_at, b.sent, soundpost_late(b.late), $8, make_interval(secs => $9)),
-                sent = (b.sent || soundpost_slot(b.next_slot_at, b.sent, soundpost_late(b.late), $8, make_interval(secs => $9)))
+                next_slot_at = make_interval(secs => $3) + soundpost_slot(greatest(b.next_slot_at, clock_timestamp() + make_interval(secs => $10)),
+                    b.sent, soundpost_late(b.late), $8, make_interval(secs => $9)),
+                sent = (b.sent || soundpost_slot(greatest(b.next_slot_at, clock_timestamp() + make_interval(secs => $10)),
+                    b.sent, soundpost_late(b.late), $8, make_interval(secs => $9)))
                     [greatest(cardinality(b.sent) + 2 - $8, 1):]
                 where (b.held_until is null or b.held_until <= $6) and ($8 = 0 or soundpost_late(b.late) < $8)
             returning next_slot_at, clock_timestamp() as told, soundpost_late(late) as late
@@ -82,6 +85,7 @@ pub(crate) async fn take_slot(tx: &mut Tx, connection: ConnectionId, ask: &Ask) 
     .bind(ask.counted)
     .bind(ask.allowed)
     .bind(ask.window_seconds)
+    .bind(ask.lead_seconds)
     .fetch_one(&mut **tx)
     .await
     .map_err(IngestError::db("taking a request slot"))
