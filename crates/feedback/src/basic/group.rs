@@ -100,6 +100,73 @@ pub(super) fn is_about_others(talk: &Conversation, wish: &[Found], vocabulary: &
         && !to_us.iter().any(|word| said.contains(word))
 }
 
+/// Words with which people praise.
+const PRAISE: &[&str] = &[
+    "love",
+    "loves",
+    "loved",
+    "glad",
+    "happy",
+    "impressed",
+    "thrilled",
+    "faster",
+    "easier",
+    "great",
+    "nice",
+    "thanks",
+];
+/// Words without which praise is only praise: what is wanted, what is wrong, what stands against it.
+const MORE_THAN_PRAISE: &[&str] = &[
+    "but", "would", "wish", "want", "wants", "need", "needs", "should", "could", "if", "except", "however",
+    "though", "cant", "cannot", "doesnt", "dont", "didnt", "wont", "isnt", "not", "no", "never", "nothing",
+    "only", "missing", "miss", "bug", "broken", "slow", "wrong", "error", "fails", "until", "instead",
+    "still", "without", "every", "hours", "manually", "id", "wed", "itd",
+];
+
+/// Whether a wish is none: nothing but praise in any of its sentences.
+pub(super) fn is_praise(talk: &Conversation, wish: &[Found]) -> bool {
+    wish.iter().filter_map(|one| talk.sentence_at(one.place)).all(|one| {
+        let words = words(&one.text.to_lowercase().replace("not want to go back", ""));
+        let says = |set: &[&str]| words.iter().any(|word| set.contains(&word.as_str()));
+        let likes = words.len() > 2
+            && ["i", "we"].contains(&words[0].as_str())
+            && ["like", "love"].contains(&words[1].as_str());
+        says(PRAISE) && !says(MORE_THAN_PRAISE)
+            || likes && !says(&["but", "would", "if", "except", "only", "could"])
+    })
+}
+
+/// Words of buying and selling.
+const COMMERCE: &[&str] = &[
+    "price",
+    "prices",
+    "pricing",
+    "discount",
+    "discounts",
+    "seat",
+    "seats",
+    "budget",
+    "procurement",
+    "fee",
+    "fees",
+    "contract",
+    "bill",
+];
+/// Words with which talk about money is also talk about what the product does.
+const MORE_THAN_COMMERCE: &[&str] = &[
+    "cant", "cannot", "doesnt", "isnt", "export", "report", "show", "shows", "screen", "field", "column",
+    "button", "click", "wrong", "bug", "broken", "hand", "manually", "feature", "access", "log", "logs",
+];
+
+/// Whether a wish is about buying: nothing but money in any of its sentences.
+pub(super) fn is_commerce(talk: &Conversation, wish: &[Found]) -> bool {
+    wish.iter().filter_map(|one| talk.sentence_at(one.place)).all(|one| {
+        let words = words(&one.text);
+        let says = |set: &[&str]| words.iter().any(|word| set.contains(&word.as_str()));
+        says(COMMERCE) && !says(MORE_THAN_COMMERCE)
+    })
+}
+
 /// Whether anybody of ours is on the call: to whom else would a wish be said?
 pub(super) fn has_us(talk: &Conversation) -> bool {
     talk.turns.iter().any(|turn| talk.speakers[turn.speaker].side == Side::Us)
@@ -140,6 +207,38 @@ mod tests {
         let kept = kept(&talk, wishes);
         assert_eq!(kept.len(), 1);
         assert_eq!(kept[0][0].place.turn, 4);
+    }
+
+    #[test]
+    fn nothing_but_praise_is_no_wish() {
+        let talk = talk(&[(
+            Side::Customer,
+            &[
+                "Sales loves the calendar, they do not want to go back.",
+                "It is great, but the list jumps.",
+                "The list jumps.",
+                "I like that I do not have to leave the page.",
+            ],
+        )]);
+        let wish = |sentences: &[usize]| -> Vec<Found> {
+            let place = |sentence: &usize| Place { turn: 0, sentence: *sentence };
+            sentences.iter().map(|one| Found { place: place(one), score: 0.9, meaning: vec![] }).collect()
+        };
+        assert!(is_praise(&talk, &wish(&[0])));
+        assert!(is_praise(&talk, &wish(&[3])));
+        assert!(!is_praise(&talk, &wish(&[1])));
+        assert!(!is_praise(&talk, &wish(&[0, 2])), "one sentence tells what is wrong");
+    }
+
+    #[test]
+    fn talk_about_money_is_no_wish_until_it_is_about_the_product() {
+        let talk = talk(&[(
+            Side::Customer,
+            &["Finance wants one bill a year.", "The price list cannot be changed for one customer."],
+        )]);
+        let wish = |sentence| [Found { place: Place { turn: 0, sentence }, score: 0.9, meaning: vec![] }];
+        assert!(is_commerce(&talk, &wish(0)));
+        assert!(!is_commerce(&talk, &wish(1)));
     }
 
     #[test]

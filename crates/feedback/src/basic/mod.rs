@@ -1,5 +1,5 @@
 //! The analyzer that needs no key and no network: a quick screen over words, linear weights on what sentences mean, and rules that make
-//! titles out of what was said. It knows less than a language model and says so: posts name it `basic/2`.
+//! titles out of what was said. It knows less than a language model and says so: posts name it `basic/3`.
 //!
 //! `cargo xtask train` makes its weights out of the labelled calls; docs/QUALITY.md says how good it is.
 
@@ -11,7 +11,7 @@ mod weights;
 mod words;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -20,7 +20,7 @@ use kernel::{FeedbackKind, Priority, Sentiment};
 use models::{Embedder, Embedding, Usage, cosine};
 
 pub use features::{DECISION, Line, SCREEN, SORT, Sparse, decision, lines, sort};
-use group::{Found, has_us, is_about_others, kept, wishes};
+use group::{Found, has_us, is_about_others, is_commerce, is_praise, kept, wishes};
 pub use weights::{Linear, SORTS, Weights};
 
 use crate::{
@@ -147,12 +147,18 @@ impl BasicAnalyzer {
     ) -> Result<Option<Item>, FeedbackError> {
         let Some(best) = wish.iter().max_by(|a, b| a.score.total_cmp(&b.score)) else { return Ok(None) };
         let text = |place: Place| talk.sentence_at(place).map_or("", |sentence| sentence.text.as_str());
+        // What it is called by: the surest sentence, unless another one says better what is wanted.
+        let called = wish.iter().max_by(|a, b| {
+            let of = |one: &Found| one.score + title::stands_alone(text(one.place));
+            of(a).total_cmp(&of(b))
+        });
+        let called = text(called.unwrap_or(best).place);
         let said: Vec<&str> = wish.iter().map(|one| text(one.place)).collect();
         let sorts = self.sorts(&said.join(" "));
         let kind = FeedbackKind::ALL.get(sorts[0]).copied().unwrap_or(FeedbackKind::FeatureRequest);
-        let summary = title::summary(text(best.place));
+        let summary = title::summary(called);
         let mut item = Item {
-            title: title::title(text(best.place)),
+            title: title::title(called),
             description: said.iter().map(|said| title::summary(said)).collect::<Vec<_>>().join(" "),
             kind,
             sentiment: Sentiment::ALL.get(sorts[1]).copied().unwrap_or(Sentiment::Neutral),
@@ -186,7 +192,7 @@ impl BasicAnalyzer {
 #[async_trait]
 impl Analyzer for BasicAnalyzer {
     fn name(&self) -> String {
-        "basic/2".into()
+        "basic/3".into()
     }
 
     async fn detect(&self, talk: &Conversation) -> Result<(Detection, Usage), FeedbackError> {
@@ -227,11 +233,16 @@ impl Analyzer for BasicAnalyzer {
         let found =
             sure.iter().map(|one| Found { place: one.place, score: one.score, meaning: meaning(one.place) });
         let mut wishes = kept(talk, wishes(found.collect()));
-        wishes.retain(|wish| !is_about_others(talk, wish, &house.vocabulary));
+        wishes.retain(|wish| {
+            !is_about_others(talk, wish, &house.vocabulary)
+                && !is_praise(talk, wish)
+                && !is_commerce(talk, wish)
+        });
         let best = |wish: &[Found]| wish.iter().map(|one| one.score).fold(0.0, f32::max);
         wishes.sort_by(|a, b| best(b).total_cmp(&best(a)));
         wishes.truncate(ITEMS_MOST);
         wishes.sort_by_key(|wish| wish.first().map(|one| one.place));
+        with_neighbours(talk, &mut wishes, &detection.sentences);
         let mut items = Vec::new();
         for wish in &wishes {
             items.extend(self.item(talk, wish, house).await?);
@@ -259,6 +270,30 @@ impl Texts {
 /// The chance that belongs to a sum.
 fn chance(sum: f32) -> f32 {
     1.0 / (1.0 + (-sum).exp())
+}
+
+/// Where all that was found of a wish leans on what was said beside it ("it happens every day"), the surest sentence beside it that
+/// stands alone becomes part of it, though it is not sure enough by itself.
+fn with_neighbours(talk: &Conversation, wishes: &mut [Vec<Found>], close: &[Scored]) {
+    let stands = |place: Place| talk.sentence_at(place).map_or(-1.0, |one| title::stands_alone(&one.text));
+    let mut taken: HashSet<Place> = wishes.iter().flatten().map(|one| one.place).collect();
+    for wish in wishes {
+        if wish.iter().any(|one| stands(one.place) >= 0.0) {
+            continue;
+        }
+        let beside = |place: Place| {
+            wish.iter()
+                .any(|one| one.place.turn == place.turn && one.place.sentence.abs_diff(place.sentence) <= 2)
+        };
+        let fits =
+            |one: &&Scored| !taken.contains(&one.place) && stands(one.place) >= 0.0 && beside(one.place);
+        let Some(one) = close.iter().filter(fits).max_by(|a, b| a.score.total_cmp(&b.score)) else {
+            continue;
+        };
+        taken.insert(one.place);
+        wish.push(Found { place: one.place, score: one.score, meaning: Embedding::default() });
+        wish.sort_by_key(|one| one.place);
+    }
 }
 
 /// Neighbouring sentences of one turn as one quote, the surest first.

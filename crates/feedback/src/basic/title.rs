@@ -13,6 +13,8 @@ const FILLERS: &[&str] =
 /// Openings of several words that carry nothing; longer ones first.
 const OPENINGS: &[&str] = &[
     "to be honest",
+    "to be fair",
+    "just to be clear",
     "at the end of the day",
     "the other thing is",
     "the thing is",
@@ -28,6 +30,7 @@ const OPENINGS: &[&str] = &[
     "i think",
     "i would say",
     "honestly",
+    "look",
     "actually",
     "basically",
     "also",
@@ -39,6 +42,22 @@ const OPENINGS: &[&str] = &[
 ];
 /// What a wish begins with, and what the order begins with in its place; what stands between is left out. Longer ones first.
 const TURNS: &[(&str, &str)] = &[
+    ("we really need", "Add"),
+    ("i really need", "Add"),
+    ("what we need is", "Add"),
+    ("what i need is", "Add"),
+    ("what we really need is", "Add"),
+    ("all we need is", "Add"),
+    ("my wish is small:", "Add"),
+    ("my only wish is", "Add"),
+    ("my wish is", "Add"),
+    ("i asked for", "Add"),
+    ("we asked for", "Add"),
+    ("we have asked for", "Add"),
+    ("people keep asking for", "Add"),
+    ("everybody asks for", "Add"),
+    ("please let us", "Let people"),
+    ("please let me", "Let people"),
     ("is there any way to", ""),
     ("is there a way to", ""),
     ("is there any way that", "Make it possible that"),
@@ -124,27 +143,141 @@ const INSIDE: &[(&str, &str)] = &[
     (" it does not ", "Make it"),
 ];
 
+/// What stands around a wish: the order begins with "Add", what is between follows.
+const AROUND: &[(&str, &str)] = &[
+    ("is ", " on the roadmap"),
+    ("is ", " on your roadmap"),
+    ("is ", " planned"),
+    ("are ", " on the roadmap"),
+    ("if ", " came "),
+    ("i asked for ", " last "),
+    ("i asked for ", " already"),
+    ("we asked for ", " last "),
+    ("i would use ", " every "),
+    ("we would use ", " every "),
+    ("without ", " we cannot"),
+    ("without ", " we can't"),
+    ("without ", " i cannot"),
+    ("without ", " i can't"),
+];
+/// What comes behind a wish that stands at the beginning.
+const BEHIND: &[&str] = &[
+    " would help",
+    " would be a",
+    " would be great",
+    " would be nice",
+    " would be useful",
+    " would make",
+    " would save",
+    " would solve",
+];
+/// With these a sentence leans on the one before it: it says something about what was said there, and is no title.
+const LEANING: &[&str] = &[
+    "it", "its", "this", "that", "thats", "these", "those", "they", "theyre", "he", "she", "then", "which",
+    "there", "so", "same", "after",
+];
+
 /// An order to the builder where the words can be turned into one, and what was said where not; at most 80 letters, whole words.
 pub(super) fn title(text: &str) -> String {
     let plain = plain(text);
+    turned(&plain).unwrap_or_else(|| shaped("", telling_part(&plain)))
+}
+
+/// How well a sentence can stand alone as what somebody asks for: above zero where its words turn into an order, below where it only
+/// leans on what was said before. Added to how sure it is that it speaks of a wish.
+pub(super) fn stands_alone(text: &str) -> f32 {
+    let plain = plain(text);
+    let words = words(&plain);
+    let leans = words.first().is_some_and(|first| LEANING.contains(&first.as_str()));
+    let order = turned(&plain);
+    // "Let people switch it off": what?
+    let points = order
+        .as_deref()
+        .is_some_and(|order| order.split([' ', ',']).any(|word| ["it", "that", "this"].contains(&word)));
+    match (order.is_some() && !points, leans || words.len() < 4) {
+        (true, false) => 0.3,
+        (true, true) | (false, false) => 0.0,
+        (false, true) => -0.3,
+    }
+}
+
+/// The order that the words turn into.
+fn turned(plain: &str) -> Option<String> {
+    let plain = after_praise(plain);
     let lower = plain.to_lowercase();
     // Cutting at the same byte is safe only where lower case did not change lengths.
-    if lower.len() == plain.len() {
-        for (opening, order) in TURNS {
-            if let Some(rest) = after(&plain, &lower, opening) {
-                return shaped(order, rest);
-            }
+    if lower.len() != plain.len() {
+        return None;
+    }
+    if let Some(order) =
+        had(plain, &lower).or_else(|| between(plain, &lower)).or_else(|| before(plain, &lower))
+    {
+        return Some(order);
+    }
+    for (opening, order) in TURNS {
+        if let Some(rest) = after(plain, &lower, opening) {
+            return Some(shaped(order, rest));
         }
-        for (inside, order) in INSIDE {
-            if let Some(at) = lower.find(inside) {
-                let from = at + inside.len();
-                if plain.is_char_boundary(from) && plain[from..].split(' ').count() >= 2 {
-                    return shaped(order, &plain[from..]);
-                }
+    }
+    for (inside, order) in INSIDE {
+        if let Some(at) = lower.find(inside) {
+            let from = at + inside.len();
+            if plain.is_char_boundary(from) && plain[from..].split(' ').count() >= 2 {
+                return Some(shaped(order, &plain[from..]));
             }
         }
     }
-    shaped("", telling_part(&plain))
+    None
+}
+
+/// "It would be great if the list had a search": what it should have goes first.
+fn had(plain: &str, lower: &str) -> Option<String> {
+    let opening = TURNS.iter().find(|(opening, order)| {
+        *order == "Make it so that" && lower.strip_prefix(opening).is_some_and(|rest| rest.starts_with(' '))
+    })?;
+    let at = opening.0.len() + lower.get(opening.0.len()..)?.find(" had ")?;
+    let (holder, wish) = (plain.get(opening.0.len()..at)?.trim(), plain.get(at + " had ".len()..)?);
+    let short = holder.split(' ').count() <= 5 && !wish.is_empty();
+    let wish = wish.trim_end_matches(['.', '?', '!']);
+    short.then(|| shaped("Add", &format!("{wish} to {holder}")))
+}
+
+/// What stands between two halves of a question or a condition.
+fn between(plain: &str, lower: &str) -> Option<String> {
+    AROUND.iter().find_map(|(before, behind)| {
+        let from = lower.strip_prefix(before).map(|rest| lower.len() - rest.len())?;
+        let to = from + lower.get(from..)?.find(behind)?;
+        let wish = plain.get(from..to)?.trim().trim_end_matches(',');
+        (!wish.is_empty() && wish.split(' ').count() <= 10).then(|| shaped("Add", wish))
+    })
+}
+
+/// "A search would help": the wish is what stands before.
+fn before(plain: &str, lower: &str) -> Option<String> {
+    let at = BEHIND.iter().filter_map(|behind| lower.find(behind)).min()?;
+    let wish = plain.get(..at)?;
+    let words = words(wish);
+    let names = words.first().is_some_and(|first| {
+        !LEANING.contains(&first.as_str()) && first != "what" && first != "i" && first != "we"
+    });
+    (names && (1..=9).contains(&words.len()) && !wish.contains(',')).then(|| shaped("Add", &uncapital(wish)))
+}
+
+/// What comes after the praise: in "it is nice, but ..." the second half is what they want.
+fn after_praise(plain: &str) -> &str {
+    let Some((praise, rest)) = plain.split_once(", but ") else { return plain };
+    let says = |part: &str, set: &[&str]| words(part).iter().any(|word| set.contains(&word.as_str()));
+    let good = says(
+        praise,
+        &["works", "work", "fine", "good", "great", "nice", "like", "love", "ok", "okay", "happy", "helps"],
+    );
+    match good
+        && !says(praise, &["not", "no", "never", "cant", "doesnt", "would"])
+        && rest.split(' ').count() >= 3
+    {
+        true => rest,
+        false => plain,
+    }
 }
 
 /// One sentence without sounds and openings.
@@ -163,6 +296,7 @@ fn after<'a>(plain: &'a str, lower: &str, opening: &str) -> Option<&'a str> {
 }
 
 fn shaped(order: &str, rest: &str) -> String {
+    let rest = rest.replace(", though", "").replace(", please", "").replace(", nothing more", "");
     let rest = rest.trim().trim_end_matches(['.', '?', '!', ',', ';', '\u{2026}']);
     let rest = if order.is_empty() { capital(rest) } else { rest.to_owned() };
     // What follows a comma is mostly a reason; it goes first when it is too long.
@@ -177,6 +311,7 @@ fn shaped(order: &str, rest: &str) -> String {
 
 /// The part that says what does not work: from the comma before the first word of denial on, where the sentence is long.
 fn telling_part(plain: &str) -> &str {
+    let plain = after_praise(plain);
     if plain.len() < TITLE_MOST {
         return plain;
     }
@@ -196,7 +331,8 @@ fn telling_part(plain: &str) -> &str {
             "no", "not", "cant", "cannot", "doesnt", "dont", "wont", "isnt", "only", "never", "nothing",
         ]);
         let asks = says(&["should", "need", "want", "wish", "could", "would", "missing", "instead", "every"]);
-        (words.len() >= 4, u8::from(denies) * 2 + u8::from(asks), std::cmp::Reverse(0))
+        let must = says(&["must"]) && !says(&["i", "we", "they"]);
+        (words.len() >= 4, u8::from(must) * 4 + u8::from(denies) * 2 + u8::from(asks), std::cmp::Reverse(0))
     };
     let best = parts.iter().enumerate().max_by_key(|(n, part)| (weight(part), std::cmp::Reverse(*n)));
     best.map_or(plain, |(_, part)| part)
@@ -240,6 +376,17 @@ fn without_opening(text: &str) -> Option<String> {
     }
     let rest = rest.trim_start_matches([' ', ',', '.', ':', ';', '\u{2026}']);
     (rest.split(' ').count() >= 3).then(|| rest.to_owned())
+}
+
+/// A first word that was large only because it began the sentence.
+fn uncapital(text: &str) -> String {
+    let first = text.split(' ').next().unwrap_or_default();
+    let ordinary = first.chars().skip(1).all(char::is_lowercase) && first.chars().count() > 1 || first == "A";
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(letter) if ordinary => letter.to_lowercase().chain(letters).collect(),
+        _ => text.to_owned(),
+    }
 }
 
 fn capital(text: &str) -> String {
@@ -289,6 +436,23 @@ mod tests {
             ("So I have to open every group by hand.", "Spare people having to open every group by hand"),
             ("I close it, and it doesn't remember the filter.", "Make it remember the filter"),
             ("The clock jumps back.", "The clock jumps back"),
+            ("We really need a dark mode.", "Add a dark mode"),
+            ("It would be great if the calendar had two views.", "Add two views to the calendar"),
+            ("Is a weekly digest on the roadmap?", "Add a weekly digest"),
+            ("If a guest list came by May, we would renew at once.", "Add a guest list"),
+            (
+                "Offline mode on the tablet would help, even in its simplest form.",
+                "Add offline mode on the tablet",
+            ),
+            ("CSV import would be a game changer for the depot.", "Add CSV import"),
+            ("Please let us switch it off, though.", "Let people switch it off"),
+            (
+                "For the depot a read-only role for the auditors is a must, and a printed list is only nice to have.",
+                "For the depot a read-only role for the auditors is a must",
+            ),
+            ("Without single sign-on we cannot switch over.", "Add single sign-on"),
+            ("On my machine it works, but for sales the list stays empty.", "For sales the list stays empty"),
+            ("It is not nice, but we live with it.", "It is not nice, but we live with it"),
             (
                 "Finance built a spreadsheet with a hundred tabs for it, and only one person in all of finance understands it.",
                 "Finance built a spreadsheet with a hundred tabs for it",
@@ -296,6 +460,15 @@ mod tests {
         ] {
             assert_eq!(title(said), wanted);
         }
+    }
+
+    #[test]
+    fn what_leans_on_other_words_does_not_stand_alone() {
+        let order = stands_alone("We'd like to see the history of a ticket.");
+        let plain = stands_alone("The clock jumps back every time.");
+        let leaning = stands_alone("It happens about nine times a day.");
+        assert!(order > plain && plain > leaning, "{order} {plain} {leaning}");
+        assert!(order > stands_alone("Please let us switch it off."), "an order about something else");
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> Result<(), Fa
     ];
     let agree = whole.agree.map(|count| share(count, whole.paired));
     let text = format!(
-        "The default analyzer (`basic/2`) on {} calls of the test half with {} labelled items. Training saw the tune half only.\n\n{}\n\
+        "The default analyzer (`basic/3`) on {} calls of the test half with {} labelled items. Training saw the tune half only.\n\n{}\n\
          A labelled item is found when a quote of a found item overlaps one of its quotes: the same turn, and one text holds the other. \
          A found item is right when one of its quotes overlaps a labelled one. *One to one* pairs them: what covers two wishes finds one, \
          and a second item for the same wish is wrong. A call is said to hold feedback when an item comes out of it.\n\n\
