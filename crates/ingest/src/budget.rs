@@ -11,14 +11,12 @@ use gong::{Gate, Held, HeldReason, Hold, Pass, Purpose};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use kernel::{ConnectionId, Scope, SharedAmbient};
 use time::OffsetDateTime;
-use tokio::{
-    sync::oneshot,
-    time::{Instant, sleep, sleep_until, timeout},
-};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::{
     Defaults, IngestError,
     clock::{DatabaseClock, Slowness},
+    late::note_when_late,
     pace::{Pace, WINDOW},
     rules::FRESH_RESERVE,
     store::{schedules, usage},
@@ -32,10 +30,6 @@ const LOOK_AHEAD: Duration = Duration::from_millis(10);
 const MISSED_MOST: u32 = 6;
 /// ... at most so far, and comes back after [`CROWDED_WAIT`].
 const LEAD_MOST: Duration = Duration::from_secs(2);
-/// A request that is not answered for so long may still be on its way, and arrive together with those that follow it.
-const LATE: Duration = Duration::from_millis(500);
-/// For how long at most it takes up room: what the wire holds back for longer is lost.
-const LATEST: Duration = Duration::from_secs(60);
 /// Who finds no room beside late requests looks again so often, ...
 const CROWDED_LOOK: Duration = Duration::from_millis(250);
 /// ... so many times, and comes back after [`CROWDED_WAIT`]: a job that cannot go on keeps no worker busy, and none that dies
@@ -229,28 +223,6 @@ impl CompanyGate {
             Err(error) => Err(unasked(&error, now)),
         }
     }
-}
-
-/// Notes a request that is not answered soon, until it is.
-async fn note_when_late(
-    db: &Db,
-    scope: &Scope,
-    connection: ConnectionId,
-    mut arrived: oneshot::Receiver<()>,
-) -> Result<(), IngestError> {
-    if timeout(LATE, &mut arrived).await.is_ok() {
-        return Ok(());
-    }
-    let mut tx = db.begin(scope).await?;
-    let late = usage::late(&mut tx, connection, LATEST).await?;
-    tx.commit().await?;
-    // An error: it was given up and may arrive all the same.
-    if let (Some(late), Ok(())) = (late, arrived.await) {
-        let mut tx = db.begin(scope).await?;
-        usage::arrived(&mut tx, connection, late, WINDOW).await?;
-        tx.commit().await?;
-    }
-    Ok(())
 }
 
 fn unasked(error: &IngestError, now: OffsetDateTime) -> Held {

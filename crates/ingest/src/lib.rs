@@ -17,6 +17,7 @@ mod fetch;
 pub mod fleet;
 mod flood;
 mod keep;
+mod late;
 mod listing;
 mod look;
 #[cfg(test)]

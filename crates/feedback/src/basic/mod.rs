@@ -6,6 +6,7 @@
 mod area;
 mod features;
 mod group;
+mod phrases;
 mod title;
 mod weights;
 mod words;
