@@ -32,6 +32,8 @@ pub(crate) struct Options {
     repeat: usize,
     /// The programs were not built now.
     built: bool,
+    /// How long the day is, where somebody says so.
+    hours: Option<u32>,
 }
 
 type Scenario = fn(&Ground, &Options, &mut Part) -> Result<(), Fault>;
@@ -60,6 +62,7 @@ pub(crate) fn command(mut arguments: Arguments) -> Result<bool, Fault> {
     let quick = arguments.flag("--quick");
     let repeat = arguments.value("--repeat")?.unwrap_or(if quick { 1 } else { 3 });
     let built = arguments.flag("--built");
+    let hours = arguments.value("--hours")?;
     arguments.end()?;
     if let Some(name) = only.iter().find(|name| SCENARIOS.iter().all(|(known, _)| known != name)) {
         return Err(Fault::new(format!("there is no scenario {name:?}")));
@@ -69,7 +72,7 @@ pub(crate) fn command(mut arguments: Arguments) -> Result<bool, Fault> {
         run::must(run::cargo(&workspace.root).args(["build", "--release", "--workspace", "--bins"]))?;
     }
     let ground = Ground::measured(&workspace)?;
-    let options = Options { quick, repeat, built };
+    let options = Options { quick, repeat, built, hours };
     let mut report = Report::new(&workspace, &ground, &options)?;
     for (name, scenario) in SCENARIOS {
         if !only.is_empty() && only.iter().all(|wanted| wanted != name) {

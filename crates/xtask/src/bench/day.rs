@@ -66,6 +66,7 @@ pub(super) fn measure(_: &Ground, options: &Options, part: &mut Part) -> Result<
         true => Size { connections: 500, factor: 60, hours: 2 },
         false => Size { connections: 10_000, factor: 48, hours: 24 },
     };
+    let size = Size { hours: options.hours.unwrap_or(size.hours), ..size };
     let clock = FastClock::make()?;
     let ground = Ground::measured_with(&Workspace::read()?, clock.environment(false))?;
     let connections = size.connections.to_string();

@@ -109,7 +109,7 @@ pub(super) fn escrow(stage: &Stage, options: &Options, outcome: &mut Outcome) ->
     let mut town = town(stage, companies, true)?;
     let mut herd = Herd::of_workers(&town.app, 2)?;
     town.wait_for_history(Duration::from_secs(60))?;
-    let mut waiting = 0;
+    let (mut waiting, mut not_stored) = (0, 0);
     for _ in 0..rounds {
         let before = rotations(&town)?;
         town.database.ask("drop table if exists before; create table before as select connection_id, generation from gong_credentials")?;
@@ -136,15 +136,17 @@ pub(super) fn escrow(stage: &Stage, options: &Options, outcome: &mut Outcome) ->
         let stored = format!(
             "select count(*) >= {kept} from gong_credentials c join before b using (connection_id) where c.generation > b.generation"
         );
-        town.database.wait_for("what lay in escrow", &stored, Duration::from_secs(60))?;
-        town.database.wait_for(
-            "the rest",
-            "select bool_and(c.generation > b.generation) from gong_credentials c join before b using (connection_id)",
-            Duration::from_secs(90),
-        )?;
+        let rest = "select bool_and(c.generation > b.generation) from gong_credentials c join before b using (connection_id)";
+        let stored = town.database.wait_for("what lay in escrow", &stored, Duration::from_secs(60));
+        if stored.and_then(|()| town.database.wait_for("the rest", rest, Duration::from_secs(90))).is_err() {
+            stop::check()?;
+            not_stored += 1;
+            break;
+        }
     }
     outcome.injected("kill -9", herd.kills.into());
     outcome.injected("database cut off", rounds);
+    outcome.at_most("rounds whose tokens were not stored in time", f64::from(not_stored), 0.0, "");
     outcome.holds(
         "answers that only lay in escrow when the processes died",
         waiting.to_string(),
