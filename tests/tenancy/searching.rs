@@ -157,3 +157,85 @@ async fn ten_02_a_rare_word_is_found_through_the_index() {
     drop(connection);
     world.stop().await;
 }
+
+/// More posts than the search reads one by one; the rare ones are asked for least.
+const POSTS: &str = "
+    with board as (insert into boards (id, organization_id, name, created_at) values (gen_random_uuid(), $1, 'Wishes', now()) returning id)
+    insert into posts (id, organization_id, board_id, title, summary, description, kind, sentiment, priority, area, state, analyzer,
+        account_count, created_at, updated_at)
+    select gen_random_uuid(), $1, board.id, t.title, 'They ask for it in ' || $2, '', 'bug', 'neutral', case when n % 50 = 0 then 'high' else 'low' end,
+        'search', case when n % 40 = 3 then 'review' else 'published' end, 'basic/3', 3000 - n, now() - n * interval '1 minute', now()
+    from board, generate_series(1, 2400) n,
+        lateral (select case n when 2390 then '100% of Жук_und & Ümlaut\\path' when 2391 then 'Quince 東京都 7z' else 'Export of site' || n % 97 end as title) t";
+
+/// What the API finds among posts, over all pages.
+async fn posts_found(org: &Org, typed: &str, more: &str) -> Vec<String> {
+    let typed: String = byte_serialize(typed.as_bytes()).collect();
+    let (mut all, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = org.api.get(&format!("/api/v1/posts?limit=100&q={typed}{more}{cursor}")).await;
+        assert_eq!(page.status, 200, "{typed}: {}", page.text);
+        let page = page.json();
+        all.extend(
+            page["items"].as_array().unwrap().iter().map(|post| post["title"].as_str().unwrap().to_owned()),
+        );
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return all,
+        }
+    }
+}
+
+#[tokio::test]
+async fn ten_01_the_search_among_posts_finds_all_that_is_ours_and_nothing_of_others() {
+    let mut world = World::start().await;
+    let (ours, theirs) = (world.organization("acme").await, world.organization("others").await);
+    for (org, word) in [(&ours, "Mine"), (&theirs, "Zebrafish")] {
+        sqlx::query(POSTS).bind(org.id.uuid()).bind(word).execute(world.db.pool()).await.unwrap();
+    }
+    for typed in [
+        "site42",
+        "EXPORT",
+        "quince",
+        "mine",
+        "zebrafish",
+        "%",
+        "_",
+        "\\",
+        "100%",
+        "k_u",
+        "7z",
+        "zq",
+        "жук",
+        "東京",
+        "no such thing",
+    ] {
+        let ways = [("", "true"), ("&sort=newest", "true"), ("&priority=high", "priority = 'high'")];
+        // What every post has fills many pages: once is enough.
+        let frequent = ["EXPORT", "mine", "_"].contains(&typed);
+        for (more, wanted) in ways.into_iter().take(if frequent { 1 } else { 3 }) {
+            let there: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
+                "select title from posts where organization_id = $1 and state = 'published' and {wanted}
+                    and strpos(lower(title || ' ' || summary), $2) > 0 order by account_count desc"
+            )))
+            .bind(ours.id.uuid())
+            .bind(typed.to_lowercase())
+            .fetch_all(world.db.pool())
+            .await
+            .unwrap();
+            assert_eq!(posts_found(&ours, typed, more).await, there, "{typed}{more}");
+        }
+    }
+    assert_eq!(posts_found(&theirs, "quince", "").await.len(), 1);
+    let mut connection = world.db.pool().acquire().await.unwrap();
+    for (organization, finds) in [(None, 0), (Some(&ours), 0), (Some(&theirs), 2340)] {
+        let mut tx = connection.begin().await.unwrap();
+        let id = organization.map(|org| org.id.uuid().to_string()).unwrap_or_default();
+        let enter = "select set_config('role', 'soundpost_app', true), set_config('soundpost.organization', $1, true)";
+        sqlx::query(enter).bind(id).execute(&mut *tx).await.unwrap();
+        let search = "select count(*) from soundpost_search_posts('%zebrafish%', 'published')";
+        assert_eq!(sqlx::query_scalar::<_, i64>(search).fetch_one(&mut *tx).await.unwrap(), finds);
+    }
+    drop(connection);
+    world.stop().await;
+}

@@ -106,7 +106,7 @@ pub(crate) async fn page(tx: &mut Tx, query: &PostQuery, most: i64) -> Result<Ve
     }
     // By a function of the database: under the policy of our role no index may serve `like`. For less than three letters there is none.
     let having = match like.indexed {
-        true => "id in (select soundpost_search_posts($9, $2))".to_owned(),
+        true => "id = any (array(select soundpost_search_posts($9, $2)))".to_owned(),
         false => format!("{WORDS} like $9"),
     };
     rows(tx, format!("{all} and {having} order by {order} limit $13"), query, Some(&like), most).await
