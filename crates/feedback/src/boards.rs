@@ -27,6 +27,14 @@ pub struct Board {
     pub categories: Vec<String>,
 }
 
+/// Whether there is a board for posts to hang on; nothing is counted for it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn has_board(tx: &mut Tx) -> Result<bool, FeedbackError> {
+    store::any(tx).await
+}
+
 /// The boards, the oldest first.
 ///
 /// # Errors

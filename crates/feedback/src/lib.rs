@@ -26,7 +26,8 @@ mod store;
 pub use analyze::{Analyzer, Detection, House, Scored, Vocabulary};
 pub use basic::BasicAnalyzer;
 pub use boards::{
-    Board, archive_board, board_names, boards, create_board, rename_board, set_categories, set_tags, tags,
+    Board, archive_board, board_names, boards, create_board, has_board, rename_board, set_categories,
+    set_tags, tags,
 };
 pub use conversation::{
     Conversation, Participant, Place, Sentence, Source, Speaker, Speech, Turn, clean,

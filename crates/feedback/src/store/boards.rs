@@ -29,6 +29,17 @@ pub(crate) async fn live(tx: &mut Tx) -> Result<Vec<(BoardId, Vec<String>)>, Fee
     .map_err(FeedbackError::db("reading the boards"))
 }
 
+/// Whether there is a live board.
+pub(crate) async fn any(tx: &mut Tx) -> Result<bool, FeedbackError> {
+    sqlx::query_scalar(
+        "select exists (select from boards where organization_id = $1 and archived_at is null)",
+    )
+    .bind(tx.scope().organization())
+    .fetch_one(&mut **tx)
+    .await
+    .map_err(FeedbackError::db("looking for a board"))
+}
+
 /// Live boards, the oldest first; at most 200 are ever made.
 pub(crate) async fn list(tx: &mut Tx) -> Result<Vec<Board>, FeedbackError> {
     let rows: Vec<Row> = sqlx::query_as(

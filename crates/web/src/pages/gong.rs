@@ -141,7 +141,7 @@ async fn connect_page(
             calls: figures::of(s.counts.calls(), "call", "calls"),
         }),
         problem: again.problem,
-        no_board: feedback::boards(tx).await?.is_empty(),
+        no_board: !feedback::has_board(tx).await?,
         may_manage: person.may(Permission::ManageConnection),
         scopes: scopes::scopes(None),
         redirect_uri: redirect_uri.map(String::from).unwrap_or_default(),
@@ -179,7 +179,7 @@ async fn connection_page(
     Ok(ConnectionPage {
         frame: visit.frame(person, Here::Integrations),
         panel,
-        no_board: feedback::boards(tx).await?.is_empty(),
+        no_board: !feedback::has_board(tx).await?,
         may_manage: person.may(Permission::ManageConnection),
         history,
         backfilling: standing.backfilling(),

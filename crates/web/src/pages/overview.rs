@@ -65,7 +65,7 @@ async fn feedback_lines(tx: &mut Tx, now: OffsetDateTime) -> Result<FeedbackLine
         new: figures::count(feedback::new_since(tx, now - time::Duration::days(7)).await?),
         review: figures::count(of(PostState::Review)),
         published: figures::count(of(PostState::Published)),
-        has_board: !feedback::boards(tx).await?.is_empty(),
+        has_board: feedback::has_board(tx).await?,
         most_asked: asked.into_iter().map(|post| posts::row(post, now)).collect(),
     })
 }

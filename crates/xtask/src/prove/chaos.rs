@@ -23,6 +23,9 @@ enum Undo {
     Clear(Which),
 }
 
+/// How often people look in, so that they stay logged in.
+const VISIT_EVERY: Duration = Duration::from_secs(240);
+
 /// Breaks what the schedule says, mends it, and waits for the town to come to rest.
 pub(super) fn everything_at_once(
     stage: &Stage,
@@ -39,12 +42,17 @@ pub(super) fn everything_at_once(
     let mut undo: Vec<(Instant, Undo)> = Vec::new();
     let mut rules: Vec<Value> = vec![one_percent(&town, options.seed)?];
     let began = Instant::now();
-    let mut memory = Vec::new();
+    let (mut memory, mut visited) = (Vec::new(), Duration::ZERO);
     for (at, trouble) in plan {
         while began.elapsed() < at {
             stop::check()?;
             undo = mend(&town, &mut herd, undo, false)?;
             std::thread::sleep(Duration::from_millis(20));
+        }
+        if began.elapsed() > visited + VISIT_EVERY {
+            // Who does nothing for long is logged out; the door may be shut just now.
+            town.people.iter_mut().for_each(|one| drop(one.visitor.get("/api/v1/me")));
+            visited = began.elapsed();
         }
         memory.extend(town.serving().map(|(mb, ..)| (began.elapsed().as_secs_f64(), mb)));
         outcome.injected(trouble.word(), 1);

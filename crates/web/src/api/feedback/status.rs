@@ -107,7 +107,7 @@ impl FeedbackStatus {
         let of =
             |state: PostState| counts.iter().find(|(one, _)| *one == state).map_or(0, |(_, count)| *count);
         Ok(Self {
-            has_board: !feedback::boards(tx).await?.is_empty(),
+            has_board: feedback::has_board(tx).await?,
             published: of(PostState::Published),
             review: of(PostState::Review),
             calls: feedback::ledger(tx).await?.into(),
