@@ -120,7 +120,9 @@ async fn rows(
     most: i64,
 ) -> Result<Vec<Post>, FeedbackError> {
     let after = query.after.as_ref();
+    // Planned each time: one plan for all filters would take each for a rare one, and read and sort all posts.
     let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(text))
+        .persistent(false)
         .bind(tx.scope().organization())
         .bind(query.state.as_str())
         .bind(query.board)
