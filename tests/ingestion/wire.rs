@@ -37,8 +37,8 @@ impl Wire {
     }
 }
 
-#[tokio::test]
-async fn job_15_what_a_stalled_wire_held_back_leaves_room_for_itself_over_all_processes() {
+/// A world without workers at Gong's own pace, its settings, and the one connection in it.
+async fn connected() -> (World, ingest::Defaults, kernel::Scope, kernel::ConnectionId) {
     let mut options = WorldOptions { workers: false, ..WorldOptions::default() };
     options.defaults.per_second = 3.0;
     let defaults = options.defaults.clone();
@@ -47,6 +47,12 @@ async fn job_15_what_a_stalled_wire_held_back_leaves_room_for_itself_over_all_pr
     world.connect(&acme, None).await;
     let scope = kernel::Scope::job(acme.id);
     let id = sqlx::query_scalar("select id from gong_connections").fetch_one(world.db.pool()).await.unwrap();
+    (world, defaults, scope, id)
+}
+
+#[tokio::test]
+async fn job_15_what_a_stalled_wire_held_back_leaves_room_for_itself_over_all_processes() {
+    let (world, defaults, scope, id) = connected().await;
     for _ in 0..4 {
         let oversleeping = Oversleeping::watch();
         let wire = Arc::new(Wire::stalled(&[(1.3, 2.4), (3.7, 6.2), (7.0, 7.6), (8.2, 11.9)]));
@@ -119,14 +125,7 @@ async fn slow_way(url: &str, delay: Duration) -> String {
 
 #[tokio::test]
 async fn job_15_a_slow_database_makes_requests_neither_stop_nor_come_too_close() {
-    let mut options = WorldOptions { workers: false, ..WorldOptions::default() };
-    options.defaults.per_second = 3.0;
-    let defaults = options.defaults.clone();
-    let world = World::with(options).await;
-    let acme = world.organization("acme").await;
-    world.connect(&acme, None).await;
-    let scope = kernel::Scope::job(acme.id);
-    let id = sqlx::query_scalar("select id from gong_connections").fetch_one(world.db.pool()).await.unwrap();
+    let (world, defaults, scope, id) = connected().await;
     let url = slow_way(&world.database.url, Duration::from_millis(150)).await;
     let db = db::Db::connect(&url, 8).await.unwrap();
     let gate = ingest::Gates::new(db, world.rooms.ambient.clone(), defaults).of(&scope, id);

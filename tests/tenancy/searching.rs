@@ -48,22 +48,26 @@ async fn filled(world: &World, name: &str, word: &str) -> Org {
     org
 }
 
-/// What the API finds, over all pages.
-async fn found(org: &Org, typed: &str, state: &str) -> Vec<String> {
+/// What the API finds, over all pages: this field of each.
+async fn pages(org: &Org, path: &str, typed: &str, field: &str) -> Vec<String> {
     let typed: String = byte_serialize(typed.as_bytes()).collect();
     let (mut all, mut cursor) = (Vec::new(), String::new());
     loop {
-        let page = org.api.get(&format!("/api/v1/calls?limit=200&search={typed}{state}{cursor}")).await;
+        let page = org.api.get(&format!("{path}{typed}{cursor}")).await;
         assert_eq!(page.status, 200, "{typed}: {}", page.text);
         let page = page.json();
-        for call in page["items"].as_array().unwrap() {
-            all.push(call["gong_call_id"].as_str().unwrap().to_owned());
-        }
+        all.extend(
+            page["items"].as_array().unwrap().iter().map(|one| one[field].as_str().unwrap().to_owned()),
+        );
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
             None => return all,
         }
     }
+}
+
+async fn found(org: &Org, typed: &str, state: &str) -> Vec<String> {
+    pages(org, &format!("/api/v1/calls?limit=200{state}&search="), typed, "gong_call_id").await
 }
 
 /// What there is to be found, by a way of its own.
@@ -168,22 +172,8 @@ const POSTS: &str = "
     from board, generate_series(1, 2400) n,
         lateral (select case n when 2390 then '100% of Жук_und & Ümlaut\\path' when 2391 then 'Quince 東京都 7z' else 'Export of site' || n % 97 end as title) t";
 
-/// What the API finds among posts, over all pages.
 async fn posts_found(org: &Org, typed: &str, more: &str) -> Vec<String> {
-    let typed: String = byte_serialize(typed.as_bytes()).collect();
-    let (mut all, mut cursor) = (Vec::new(), String::new());
-    loop {
-        let page = org.api.get(&format!("/api/v1/posts?limit=100&q={typed}{more}{cursor}")).await;
-        assert_eq!(page.status, 200, "{typed}: {}", page.text);
-        let page = page.json();
-        all.extend(
-            page["items"].as_array().unwrap().iter().map(|post| post["title"].as_str().unwrap().to_owned()),
-        );
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
-            None => return all,
-        }
-    }
+    pages(org, &format!("/api/v1/posts?limit=100{more}&q="), typed, "title").await
 }
 
 #[tokio::test]

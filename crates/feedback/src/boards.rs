@@ -32,7 +32,7 @@ pub struct Board {
 /// # Errors
 /// When the database fails.
 pub async fn has_board(tx: &mut Tx) -> Result<bool, FeedbackError> {
-    store::any(tx).await
+    Ok(!store::live(tx).await?.is_empty())
 }
 
 /// The boards, the oldest first.

@@ -109,7 +109,7 @@ impl Gate for CompanyGate {
             slowness.noted(asked.elapsed());
             let mut room = true;
             if slot > Instant::now() + LONG_WAIT {
-                sleep_until(slot - LOOK_AHEAD.max(slowness.now() * 2)).await;
+                sleep_until(slot - (slowness.now() * 2).clamp(LOOK_AHEAD, LEAD_MOST)).await;
                 let looked = Instant::now();
                 room = self.still_open().await? <= late;
                 slowness.noted(looked.elapsed());

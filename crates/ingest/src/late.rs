@@ -12,6 +12,7 @@ use crate::{IngestError, pace::WINDOW, store::usage};
 const LATE: Duration = Duration::from_millis(500);
 /// For how long at most it takes up room: what the wire holds back for longer is lost.
 const LATEST: Duration = Duration::from_secs(60);
+
 /// Notes a request that is not answered soon, until it is.
 pub(crate) async fn note_when_late(
     db: &Db,

@@ -125,14 +125,10 @@ const MORE_THAN_PRAISE: &[&str] = &[
 
 /// Whether a wish is none: nothing but praise in any of its sentences.
 pub(super) fn is_praise(talk: &Conversation, wish: &[Found]) -> bool {
-    wish.iter().filter_map(|one| talk.sentence_at(one.place)).all(|one| {
-        let words = words(&one.text.to_lowercase().replace("not want to go back", ""));
-        let says = |set: &[&str]| words.iter().any(|word| set.contains(&word.as_str()));
-        let likes = words.len() > 2
-            && ["i", "we"].contains(&words[0].as_str())
-            && ["like", "love"].contains(&words[1].as_str());
-        says(PRAISE) && !says(MORE_THAN_PRAISE)
-            || likes && !says(&["but", "would", "if", "except", "only", "could"])
+    every_sentence(talk, wish, |words| {
+        let likes = matches!(words, [who, how, _, ..] if ["i", "we"].contains(&who.as_str()) && ["like", "love"].contains(&how.as_str()));
+        says(words, PRAISE) && !says(words, MORE_THAN_PRAISE)
+            || likes && !says(words, &["but", "would", "if", "except", "only", "could"])
     })
 }
 
@@ -160,11 +156,15 @@ const MORE_THAN_COMMERCE: &[&str] = &[
 
 /// Whether a wish is about buying: nothing but money in any of its sentences.
 pub(super) fn is_commerce(talk: &Conversation, wish: &[Found]) -> bool {
-    wish.iter().filter_map(|one| talk.sentence_at(one.place)).all(|one| {
-        let words = words(&one.text);
-        let says = |set: &[&str]| words.iter().any(|word| set.contains(&word.as_str()));
-        says(COMMERCE) && !says(MORE_THAN_COMMERCE)
-    })
+    every_sentence(talk, wish, |words| says(words, COMMERCE) && !says(words, MORE_THAN_COMMERCE))
+}
+
+fn every_sentence(talk: &Conversation, wish: &[Found], is: impl Fn(&[String]) -> bool) -> bool {
+    wish.iter().filter_map(|one| talk.sentence_at(one.place)).all(|one| is(&words(&one.text)))
+}
+
+fn says(words: &[String], set: &[&str]) -> bool {
+    words.iter().any(|word| set.contains(&word.as_str()))
 }
 
 /// Whether anybody of ours is on the call: to whom else would a wish be said?
@@ -214,7 +214,7 @@ mod tests {
         let talk = talk(&[(
             Side::Customer,
             &[
-                "Sales loves the calendar, they do not want to go back.",
+                "Sales loves the calendar, they use it all day.",
                 "It is great, but the list jumps.",
                 "The list jumps.",
                 "I like that I do not have to leave the page.",

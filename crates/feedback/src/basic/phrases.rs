@@ -41,7 +41,6 @@ pub(super) const TURNS: &[(&str, &str)] = &[
     ("what i need is", "Add"),
     ("what we really need is", "Add"),
     ("all we need is", "Add"),
-    ("my wish is small:", "Add"),
     ("my only wish is", "Add"),
     ("my wish is", "Add"),
     ("i asked for", "Add"),

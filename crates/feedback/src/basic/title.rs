@@ -129,7 +129,7 @@ fn after<'a>(plain: &'a str, lower: &str, opening: &str) -> Option<&'a str> {
 }
 
 fn shaped(order: &str, rest: &str) -> String {
-    let rest = rest.replace(", though", "").replace(", please", "").replace(", nothing more", "");
+    let rest = rest.replace(", though", "").replace(", please", "");
     let rest = rest.trim().trim_end_matches(['.', '?', '!', ',', ';', '\u{2026}']);
     let rest = if order.is_empty() { capital(rest) } else { rest.to_owned() };
     // What follows a comma is mostly a reason; it goes first when it is too long.
