@@ -1,4 +1,4 @@
-//! The one look over all organizations: who has calls that are to be looked at.
+//! What is done over all organizations: who has calls that are to be looked at, and the counts put together.
 
 use db::FleetTx;
 use kernel::OrganizationId;
@@ -30,4 +30,16 @@ pub async fn with_work(
     .fetch_all(&mut **fleet)
     .await
     .map_err(FeedbackError::db("looking for organizations with calls to look at"))
+}
+
+/// Puts the counts of posts and calls together that changes left one by one, so that a page adds up few.
+///
+/// # Errors
+/// When the database fails.
+pub async fn gather_counts(fleet: &mut FleetTx) -> Result<(), FeedbackError> {
+    sqlx::query("select soundpost_gather_counts()")
+        .execute(&mut **fleet)
+        .await
+        .map_err(FeedbackError::db("putting counts together"))?;
+    Ok(())
 }

@@ -217,6 +217,7 @@ pub async fn reconcile_once(rooms: &Rooms) -> Result<(), ScheduleError> {
     accounts::sweep_expired_sessions(&mut fleet, now).await?;
     accounts::sweep_claims(&mut fleet, now).await?;
     queue::close_overtaken(&mut fleet).await?;
+    ::feedback::fleet::gather_counts(&mut fleet).await?;
     fleet.commit().await?;
     for work in &overdue {
         ingest::fleet::rewake(&rooms.db, work, now + REWAKE_AFTER).await?;

@@ -29,22 +29,12 @@ pub(crate) async fn live(tx: &mut Tx) -> Result<Vec<(BoardId, Vec<String>)>, Fee
     .map_err(FeedbackError::db("reading the boards"))
 }
 
-/// Whether there is a live board.
-pub(crate) async fn any(tx: &mut Tx) -> Result<bool, FeedbackError> {
-    sqlx::query_scalar(
-        "select exists (select from boards where organization_id = $1 and archived_at is null)",
-    )
-    .bind(tx.scope().organization())
-    .fetch_one(&mut **tx)
-    .await
-    .map_err(FeedbackError::db("looking for a board"))
-}
-
 /// Live boards, the oldest first; at most 200 are ever made.
 pub(crate) async fn list(tx: &mut Tx) -> Result<Vec<Board>, FeedbackError> {
     let rows: Vec<Row> = sqlx::query_as(
         "select b.id, b.name, b.description,
-            (select count(*) from posts p where p.organization_id = $1 and p.board_id = b.id and p.state = 'published') as posts,
+            (select coalesce(sum(c.posts), 0)::bigint from post_counts c
+                where c.organization_id = $1 and c.board_id = b.id and c.state = 'published') as posts,
             array(select c.name from board_categories c where c.board_id = b.id order by lower(c.name)) as categories
          from boards b where b.organization_id = $1 and b.archived_at is null order by b.created_at, b.id limit 200",
     )

@@ -250,8 +250,8 @@ pub(crate) async fn line(tx: &mut Tx, call: CallId) -> Result<Option<Line>, Feed
 /// How many calls stand where.
 pub(crate) async fn counts(tx: &mut Tx) -> Result<Vec<(String, Option<String>, i64)>, FeedbackError> {
     sqlx::query_as(
-        "select state, case when state in ('waiting', 'failed') then reason end, count(*) from feedback_calls
-         where organization_id = $1 group by 1, 2 order by 1, 2",
+        "select state, reason, sum(calls)::bigint from feedback_call_counts
+         where organization_id = $1 group by 1, 2 having sum(calls) <> 0 order by 1, 2",
     )
     .bind(tx.scope().organization())
     .fetch_all(&mut **tx)

@@ -67,15 +67,19 @@ const COLUMNS: &str = "id, board_id, title, summary, description, kind, sentimen
         text_of is null as is_edited, analyzer, evidence_count, account_count, first_asked_at, last_asked_at, created_at,
         updated_at, version";
 
-/// Which posts: `$2..$8` filter, `$10..$12` are the post behind which the page begins, `$13` is its size.
+/// Which posts: `$2..$9` filter, `$10..$12` are the post behind which the page begins, `$13` is its size.
 const FILTER: &str = "organization_id = $1 and state = $2 and ($3::uuid is null or board_id = $3)
         and ($4::text is null or kind = $4) and ($5::text is null or status = $5) and ($6::text is null or sentiment = $6)
-        and ($7::text is null or priority = $7) and ($8::text is null or $8 = any (tags) or category = $8 or area = $8)";
+        and ($7::text is null or priority = $7)";
 
-/// The words that are searched, as the index has them.
-const WORDS: &str = "lower(title || ' ' || summary)";
+/// What no index serves under the policy of our role: a label, and words as the index has them.
+const NARROW: &str = "($8::text is null or $8 = any (tags) or category = $8 or area = $8)
+        and ($9::text is null or lower(title || ' ' || summary) like $9)";
 
-/// So many posts at the head of the list are read one by one: words that many posts have are found there at once.
+/// When a post was asked for last, as the index has it.
+const ASKED: &str = "(case when last_asked_at is null then created_at else last_asked_at end)";
+
+/// So many posts at the head of the list are read one by one: a label or words that many posts have are found there at once.
 const NEAR: i32 = 2_000;
 
 /// A page of posts.
@@ -83,33 +87,35 @@ pub(crate) async fn page(tx: &mut Tx, query: &PostQuery, most: i64) -> Result<Ve
     let like = query.search.as_deref().and_then(Like::containing);
     let (behind, order) = match query.sort {
         PostSort::MostAsked => (
-            "($12::uuid is null or (account_count, coalesce(last_asked_at, created_at), id) < ($10::integer, $11::timestamptz, $12))",
-            "account_count desc, coalesce(last_asked_at, created_at) desc, id desc",
+            format!(
+                "($12::uuid is null or (account_count, {ASKED}, id) < ($10::integer, $11::timestamptz, $12))"
+            ),
+            format!("account_count desc, {ASKED} desc, id desc"),
         ),
         PostSort::Newest => (
-            "$10::integer is not distinct from $10 and ($12::uuid is null or (created_at, id) < ($11::timestamptz, $12))",
-            "created_at desc, id desc",
+            "$10::integer is not distinct from $10 and ($12::uuid is null or (created_at, id) < ($11::timestamptz, $12))".to_owned(),
+            "created_at desc, id desc".to_owned(),
         ),
     };
-    let all = format!("select {COLUMNS} from posts where {FILTER} and {behind}");
-    let Some(like) = like else {
-        let text = format!("{all} and $9::text is null order by {order} limit $13");
-        return rows(tx, text, query, None, most).await;
-    };
-    let near = format!(
-        "select {COLUMNS} from (select * from posts where {FILTER} and {behind} order by {order} limit {NEAR}) near
-         where {WORDS} like $9 order by {order} limit $13"
-    );
-    let found = rows(tx, near, query, Some(&like), most).await?;
-    if i64::try_from(found.len()).is_ok_and(|found| found >= most) {
-        return Ok(found);
+    let page = format!("order by {order} limit $13");
+    if like.is_some() || query.label.is_some() {
+        let near = format!(
+            "select {COLUMNS} from (select * from posts where {FILTER} and {behind} order by {order} limit {NEAR}) near
+             where {NARROW} {page}"
+        );
+        let found = rows(tx, near, query, like.as_ref(), most).await?;
+        if i64::try_from(found.len()).is_ok_and(|found| found >= most) {
+            return Ok(found);
+        }
     }
-    // By a function of the database: under the policy of our role no index may serve `like`. For less than three letters there is none.
-    let having = match like.indexed {
-        true => "id = any (array(select soundpost_search_posts($9, $2)))".to_owned(),
-        false => format!("{WORDS} like $9"),
+    // By a function of the database, which may use an index. For less than three letters there is none.
+    let among = match (&like, &query.label) {
+        (Some(like), _) if like.indexed => "and id = any (array(select soundpost_search_posts($9, $2)))",
+        (_, Some(_)) => "and id = any (array(select soundpost_labelled_posts($8, $2)))",
+        _ => "",
     };
-    rows(tx, format!("{all} and {having} order by {order} limit $13"), query, Some(&like), most).await
+    let all = format!("select {COLUMNS} from posts where {FILTER} and {behind} and {NARROW} {among} {page}");
+    rows(tx, all, query, like.as_ref(), most).await
 }
 
 async fn rows(
@@ -236,7 +242,7 @@ pub(crate) async fn state(tx: &mut Tx, post: PostId) -> Result<Option<PostState>
 
 /// How many posts are in which state.
 pub(crate) async fn counts(tx: &mut Tx) -> Result<Vec<(String, i64)>, FeedbackError> {
-    sqlx::query_as("select state, count(*) from posts where organization_id = $1 group by 1")
+    sqlx::query_as("select state, sum(posts)::bigint from post_counts where organization_id = $1 group by 1")
         .bind(tx.scope().organization())
         .fetch_all(&mut **tx)
         .await

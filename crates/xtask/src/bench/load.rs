@@ -19,7 +19,8 @@ use crate::stop;
 /// Requests a second over all readers.
 const RATE: u32 = 50;
 
-/// Posts with a piece of evidence each, on one board; a few wait for a yes. Two words of a title make it rare or frequent.
+/// Posts with a piece of evidence each, on one board; a few wait for a yes. Two words of a title make it rare or frequent. Every
+/// stored call was looked at.
 const POSTS: &str = "
 insert into boards (id, organization_id, name, created_at) select gen_random_uuid(), organization_id, 'Wishes', now() from gong_connections;
 create temporary table made as select gen_random_uuid() as id, gen_random_uuid() as evidence, n, w.title,
@@ -38,10 +39,18 @@ insert into evidence (id, organization_id, post_id, call_id, content_hash, place
     area, quotes, author, account, call_title, called_at, joined, analyzer, created_at)
 select m.evidence, c.organization_id, m.id, c.id, '\\x00', 0, m.title, m.title, m.title, m.kind, m.sentiment, m.priority, 'Reports', '[]',
     'Buyer', 'firm' || m.n % 977 || '.example', c.title, c.started_at, 'maker', 'bench', m.at
-from made m join gong_calls c on c.gong_call_id = (7000000000000000000 + 1 + m.n % :calls)::text";
+from made m join gong_calls c on c.gong_call_id = (7000000000000000000 + 1 + m.n % :calls)::text;
+insert into feedback_calls (call_id, organization_id, state, made_by, items, due_at, stored_at, finished_at)
+select id, organization_id, case when right(gong_call_id, 1) = '7' then 'done' else 'discarded' end, 'bench', 0, stored_at, stored_at, stored_at
+from gong_calls where transcript_state = 'stored'";
 
-/// Sequential scans so far of the tables that are too large for them.
-const SCANS: &str = "select coalesce(sum(seq_scan), 0) from pg_stat_user_tables where schemaname = 'public' and n_live_tup > 10000";
+/// From here on sequential scans are counted.
+const SCANS_BEFORE: &str =
+    "create schema bench; create table bench.before as select relid, seq_scan from pg_stat_user_tables";
+/// Sequential scans since then of the tables that are too large for them, and of which.
+const SCANS: &str = "with scans as (select relname, s.seq_scan - b.seq_scan as n from pg_stat_user_tables s join bench.before b using (relid)
+        where schemaname = 'public' and n_live_tup > 10000 and s.seq_scan > b.seq_scan)
+    select coalesce(sum(n), 0) || coalesce(string_agg(' ' || relname || ' ' || n, ','), '') from scans";
 
 /// Fifty requests a second of the API and of pages, on time whether the one before was answered or not.
 pub(super) fn million(ground: &Ground, options: &Options, part: &mut Part) -> Result<(), Fault> {
@@ -60,10 +69,11 @@ pub(super) fn million(ground: &Ground, options: &Options, part: &mut Part) -> Re
         client.clone().get(&format!("{}{path}", app.url))?.good(path)?;
     }
     database.query("select pg_stat_statements_reset()")?;
-    let before = database.number(SCANS)?;
-    let mut milliseconds = on_time(&app, &client, &paths, seconds)?;
+    database.query(SCANS_BEFORE)?;
+    let (mut milliseconds, of_path) = on_time(&app, &client, &paths, seconds)?;
     stop::sleep(Duration::from_secs(2));
-    let scans = database.number(SCANS)? - before;
+    let scans = database.query(SCANS)?;
+    let (scans, scanned) = scans.split_once(' ').unwrap_or((&scans, ""));
     part.note(format!(
         "{} calls stored, one in twenty with a transcript, and {} posts of one organization; {RATE} requests a second for {seconds} s over {} addresses of the API and \
          of pages, each on time whether the one before was answered or not; a new connection for each.",
@@ -74,10 +84,33 @@ pub(super) fn million(ground: &Ground, options: &Options, part: &mut Part) -> Re
     part.at_most("p95", percentile(&mut milliseconds, 0.95), 100.0, "ms");
     part.told("median", &format!("{} ms", number(percentile(&mut milliseconds, 0.5))));
     part.told("p99", &format!("{} ms", number(percentile(&mut milliseconds, 0.99))));
-    part.at_most("sequential scans of tables with more than 10,000 rows", scans, 0.0, "");
+    part.at_most(
+        "sequential scans of tables with more than 10,000 rows",
+        scans.parse().doing("counting scans")?,
+        0.0,
+        "",
+    );
+    if !scanned.is_empty() {
+        part.told("tables that were scanned", scanned);
+    }
     part.told("memory of serve at its peak", &format!("{:.0} MB", serve.usage().peak_mb));
+    part.detail("The slowest addresses, by their medians", &slowest(&paths, of_path, 8));
     part.detail("The statements that took most of PostgreSQL's time", &database.costliest(8)?);
     Ok(())
+}
+
+fn slowest(paths: &[String], of_path: Vec<Vec<f64>>, most: usize) -> String {
+    let mut medians: Vec<_> =
+        of_path.into_iter().zip(paths).map(|(mut all, path)| (percentile(&mut all, 0.5), path)).collect();
+    medians.sort_by(|one, other| other.0.total_cmp(&one.0));
+    let lines: Vec<_> = medians[..most.min(medians.len())]
+        .iter()
+        .map(|(median, path)| {
+            let shown = path.split("cursor=").next().unwrap_or(path);
+            format!("{median:>8.1} ms  {shown}")
+        })
+        .collect();
+    lines.join("\n")
 }
 
 /// What is asked for, with pages deep in the list.
@@ -127,9 +160,14 @@ fn paths(app: &App, database: &Database) -> Result<Vec<String>, Fault> {
     Ok(paths)
 }
 
-/// Milliseconds from the moment that each request was due to the end of its answer.
-fn on_time(app: &App, client: &Client, paths: &[String], seconds: u32) -> Result<Vec<f64>, Fault> {
-    let (next, all) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+/// Milliseconds from the moment that each request was due to the end of its answer: of all, and of each path.
+fn on_time(
+    app: &App,
+    client: &Client,
+    paths: &[String],
+    seconds: u32,
+) -> Result<(Vec<f64>, Vec<Vec<f64>>), Fault> {
+    let (next, of_path) = (AtomicUsize::new(0), Mutex::new(vec![Vec::new(); paths.len()]));
     let most = (RATE * seconds) as usize;
     let began = Instant::now();
     std::thread::scope(|scope| {
@@ -147,7 +185,7 @@ fn on_time(app: &App, client: &Client, paths: &[String], seconds: u32) -> Result
                 if answer.status != 200 {
                     return Err(Fault::new(format!("{path} answered {}", answer.status)));
                 }
-                all.lock().map_err(|_| Fault::new("a reader panicked"))?.push(took);
+                of_path.lock().map_err(|_| Fault::new("a reader panicked"))?[number % paths.len()].push(took);
             }
         };
         let readers: Vec<_> = (0..32).map(|_| scope.spawn(reader)).collect();
@@ -156,7 +194,8 @@ fn on_time(app: &App, client: &Client, paths: &[String], seconds: u32) -> Result
         }
         Ok::<(), Fault>(())
     })?;
-    all.into_inner().map_err(|_| Fault::new("a reader panicked"))
+    let of_path = of_path.into_inner().map_err(|_| Fault::new("a reader panicked"))?;
+    Ok((of_path.concat(), of_path))
 }
 
 /// Organizations that share the streams: one may have a hundred.
