@@ -165,10 +165,10 @@ async fn ten_02_a_rare_word_is_found_through_the_index() {
 /// More posts than the search reads one by one; the rare ones are asked for least.
 const POSTS: &str = "
     with board as (insert into boards (id, organization_id, name, created_at) values (gen_random_uuid(), $1, 'Wishes', now()) returning id)
-    insert into posts (id, organization_id, board_id, title, summary, description, kind, sentiment, priority, area, state, analyzer,
+    insert into posts (id, organization_id, board_id, title, summary, description, kind, sentiment, priority, area, tags, state, analyzer,
         account_count, created_at, updated_at)
     select gen_random_uuid(), $1, board.id, t.title, 'They ask for it in ' || $2, '', 'bug', 'neutral', case when n % 50 = 0 then 'high' else 'low' end,
-        'search', case when n % 40 = 3 then 'review' else 'published' end, 'basic/3', 3000 - n, now() - n * interval '1 minute', now()
+        'search', case when n % 300 = 90 then array['rare', 'more'] else '{}' end, case when n % 40 = 3 then 'review' else 'published' end, 'basic/4', 3000 - n, now() - n * interval '1 minute', now()
     from board, generate_series(1, 2400) n,
         lateral (select case n when 2390 then '100% of Жук_und & Ümlaut\\path' when 2391 then 'Quince 東京都 7z' else 'Export of site' || n % 97 end as title) t";
 
@@ -200,10 +200,17 @@ async fn ten_01_the_search_among_posts_finds_all_that_is_ours_and_nothing_of_oth
         "東京",
         "no such thing",
     ] {
-        let ways = [("", "true"), ("&sort=newest", "true"), ("&priority=high", "priority = 'high'")];
+        let ways = [
+            ("", "true"),
+            ("&label=rare", "'rare' = any (tags)"),
+            ("&label=search&priority=high", "priority = 'high'"),
+            ("&label=nothing", "false"),
+            ("&sort=newest", "true"),
+            ("&priority=high", "priority = 'high'"),
+        ];
         // What every post has fills many pages: once is enough.
         let frequent = ["EXPORT", "mine", "_"].contains(&typed);
-        for (more, wanted) in ways.into_iter().take(if frequent { 1 } else { 3 }) {
+        for (more, wanted) in ways.into_iter().take(if frequent { 2 } else { 6 }) {
             let there: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!(
                 "select title from posts where organization_id = $1 and state = 'published' and {wanted}
                     and strpos(lower(title || ' ' || summary), $2) > 0 order by account_count desc"

@@ -203,7 +203,7 @@ async fn think(rooms: &Rooms, now: OffsetDateTime) -> Result<(), ScheduleError> 
     Ok(())
 }
 
-/// Wakes what lies still, ends pauses that are over, and sweeps out what is old, once.
+/// Wakes what lies still, ends pauses that are over, sweeps out what is old, and puts counts together, once.
 ///
 /// # Errors
 /// When the database fails.
@@ -217,7 +217,6 @@ pub async fn reconcile_once(rooms: &Rooms) -> Result<(), ScheduleError> {
     accounts::sweep_expired_sessions(&mut fleet, now).await?;
     accounts::sweep_claims(&mut fleet, now).await?;
     queue::close_overtaken(&mut fleet).await?;
-    ::feedback::fleet::gather_counts(&mut fleet).await?;
     fleet.commit().await?;
     for work in &overdue {
         ingest::fleet::rewake(&rooms.db, work, now + REWAKE_AFTER).await?;
@@ -234,6 +233,9 @@ pub async fn reconcile_once(rooms: &Rooms) -> Result<(), ScheduleError> {
         tx.commit().await?;
     }
     think(rooms, now).await?;
+    let mut fleet = rooms.db.fleet().await?;
+    ::feedback::fleet::gather_counts(&mut fleet).await?;
+    fleet.commit().await?;
     rooms.gates.tidy();
     Ok(())
 }

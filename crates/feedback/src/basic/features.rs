@@ -1,22 +1,30 @@
 //! What can be known of a sentence without understanding it: its words, those of the turns around it, its place. Pure and quick, so
 //! that every sentence of a call can be looked at; a vector of what it means is added only where that is worth it.
 
+use std::collections::BTreeSet;
+
 use kernel::Side;
 
-use super::words::{CLASSES, cues, hashed, words};
+use super::words::{CLASSES, cues, hashed, place, words};
 use crate::conversation::{Conversation, Place};
 
 /// Places of words in each of the three tables: the sentence, the turn after, the turn before.
 const TABLE: u32 = 4_096;
 /// Plain numbers.
 const NUMBERS: usize = 17;
+/// Places of words in each of the two tables of a whole call: what we say, what the others say.
+const CALL: u32 = 1_024;
+/// How much a word somewhere in the call counts: it says what the call is about, not what a sentence wants.
+const ANYWHERE: f32 = 0.06;
 /// Words of a neighbouring turn that are read.
 const AROUND: usize = 60;
 /// Numbers of an embedding.
 pub(super) const MEANING: usize = 384;
 /// Features that the screen sees.
+pub const SCREEN: u32 = PLAIN + 2 * CALL;
+/// Where the tables of the whole call begin.
 #[expect(clippy::cast_possible_truncation, reason = "they are dozens")]
-pub const SCREEN: u32 = 3 * TABLE + (NUMBERS + CLASSES) as u32;
+const PLAIN: u32 = 3 * TABLE + (NUMBERS + CLASSES) as u32;
 /// Features that the decision sees: those of the screen, what the sentence means, what the answer to it means.
 #[expect(clippy::cast_possible_truncation, reason = "384 fits")]
 pub const DECISION: u32 = SCREEN + 2 * MEANING as u32;
@@ -41,6 +49,7 @@ pub struct Line {
 pub fn lines(talk: &Conversation) -> Vec<Line> {
     let turns: Vec<Said> = (0..talk.turns.len()).map(|turn| Said::of(talk, turn)).collect();
     let all: usize = talk.turns.iter().map(|turn| turn.sentences.len()).sum();
+    let whole = whole(talk);
     let mut before = 0;
     let mut found = Vec::new();
     for (turn, said) in talk.turns.iter().enumerate() {
@@ -48,16 +57,30 @@ pub fn lines(talk: &Conversation) -> Vec<Line> {
             let about = About { turns: &turns, turn, sentences: said.sentences.len() };
             for (sentence, text) in said.sentences.iter().enumerate() {
                 let part = ratio(before + sentence, all.saturating_sub(1).max(1));
+                let mut features = about.features(&text.text, sentence, part);
+                features.extend_from_slice(&whole);
                 found.push(Line {
                     place: Place { turn, sentence },
                     reply: turns.get(turn + 1).map(|_| Place { turn: turn + 1, sentence: 0 }),
-                    features: about.features(&text.text, sentence, part),
+                    features,
                 });
             }
         }
         before += said.sentences.len();
     }
     found
+}
+
+/// What the call is about: the words that we say anywhere in it, and those of the others.
+fn whole(talk: &Conversation) -> Sparse {
+    let mut features = Sparse::new();
+    for (table, ours) in [(0, true), (1, false)] {
+        let turns = talk.turns.iter().filter(|turn| (talk.speakers[turn.speaker].side == Side::Us) == ours);
+        let said = turns.flat_map(|turn| &turn.sentences).flat_map(|one| words(&one.text));
+        let places: BTreeSet<u32> = said.map(|word| place(&[&word], CALL)).collect();
+        features.extend(places.into_iter().map(|place| (PLAIN + table * CALL + place, ANYWHERE)));
+    }
+    features
 }
 
 /// What the decision sees.

@@ -79,12 +79,16 @@ pub(super) fn cues(text: &str, words: &[String]) -> [f32; CLASSES] {
 
 /// Words and word pairs as places in a table of so many, each place once.
 pub(super) fn hashed(words: &[String], places: u32) -> Vec<u32> {
-    let pairs = words.windows(2).map(|two| fnv(&[&two[0], &two[1]]));
-    let mut found: Vec<u32> =
-        words.iter().map(|word| fnv(&[word])).chain(pairs).map(|hash| hash % places).collect();
+    let pairs = words.windows(2).map(|two| place(&[&two[0], &two[1]], places));
+    let mut found: Vec<u32> = words.iter().map(|word| place(&[word], places)).chain(pairs).collect();
     found.sort_unstable();
     found.dedup();
     found
+}
+
+/// The place of a word or a pair in a table of so many.
+pub(super) fn place(words: &[&String], places: u32) -> u32 {
+    fnv(words) % places
 }
 
 /// FNV-1a with a stroke between the words, and its high bits folded in.

@@ -32,11 +32,11 @@ pub(crate) async fn live(tx: &mut Tx) -> Result<Vec<(BoardId, Vec<String>)>, Fee
 /// Live boards, the oldest first; at most 200 are ever made.
 pub(crate) async fn list(tx: &mut Tx) -> Result<Vec<Board>, FeedbackError> {
     let rows: Vec<Row> = sqlx::query_as(
-        "select b.id, b.name, b.description,
-            (select coalesce(sum(c.posts), 0)::bigint from post_counts c
-                where c.organization_id = $1 and c.board_id = b.id and c.state = 'published') as posts,
+        "select b.id, b.name, b.description, coalesce(c.posts, 0) as posts,
             array(select c.name from board_categories c where c.board_id = b.id order by lower(c.name)) as categories
-         from boards b where b.organization_id = $1 and b.archived_at is null order by b.created_at, b.id limit 200",
+         from boards b left join (select board_id, sum(posts)::bigint as posts from post_counts
+            where organization_id = $1 and state = 'published' group by 1) c on c.board_id = b.id
+         where b.organization_id = $1 and b.archived_at is null order by b.created_at, b.id limit 200",
     )
     .bind(tx.scope().organization())
     .fetch_all(&mut **tx)

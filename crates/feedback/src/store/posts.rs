@@ -110,8 +110,8 @@ pub(crate) async fn page(tx: &mut Tx, query: &PostQuery, most: i64) -> Result<Ve
     }
     // By a function of the database, which may use an index. For less than three letters there is none.
     let among = match (&like, &query.label) {
-        (Some(like), _) if like.indexed => "and id = any (array(select soundpost_search_posts($9, $2)))",
-        (_, Some(_)) => "and id = any (array(select soundpost_labelled_posts($8, $2)))",
+        (_, Some(_)) => "and id = any (array(select soundpost_labelled_posts($8, $9, $2)))",
+        (Some(like), None) if like.indexed => "and id = any (array(select soundpost_search_posts($9, $2)))",
         _ => "",
     };
     let all = format!("select {COLUMNS} from posts where {FILTER} and {behind} and {NARROW} {among} {page}");
