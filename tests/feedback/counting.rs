@@ -46,7 +46,7 @@ async fn change(lab: &Lab, acme: &Scope, worker: u64, round: u64) {
         done.unwrap();
     }
     // One in five is taken back: what it counted goes with it.
-    if (worker + round) % 5 == 0 { tx.rollback().await.unwrap() } else { tx.commit().await.unwrap() }
+    if (worker + round).is_multiple_of(5) { tx.rollback().await.unwrap() } else { tx.commit().await.unwrap() }
 }
 
 /// What pages are told, beside what is there.
@@ -114,7 +114,7 @@ async fn counts_agree_with_what_is_there_whoever_changes_it_at_once() {
     agree(&lab, &acme).await;
     let mut tasks = JoinSet::new();
     for worker in 0..WORKERS {
-        let (lab, acme) = (lab.clone(), acme.clone());
+        let (lab, acme) = (lab.clone(), acme);
         tasks.spawn(async move {
             for round in 0..CHANGES {
                 change(&lab, &acme, worker, round).await;
