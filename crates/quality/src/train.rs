@@ -22,6 +22,9 @@ const COUNT: [f64; 3] = [1.0, 0.5, 1.0];
 /// Parts of the wishes that the screen, and a language model behind it, must not miss.
 const KEPT: [f64; 2] = [0.98, 0.93];
 
+/// F0.5 that differ by less are alike.
+const ALIKE: f64 = 0.005;
+
 /// A sentence that is not ours, with what a person said about it.
 struct Row {
     call: usize,
@@ -136,7 +139,7 @@ async fn limits(
     let ask_at = keeps(calls, rows, &decided, KEPT[1]);
     let negatives = rows.iter().zip(&decided).filter(|(row, _)| row.wish.is_none()).map(|(_, score)| *score);
     let alone_at = surer(negatives.fold(0.0, f32::max));
-    let mut best = (f64::MIN, 0.5_f32);
+    let mut tried = Vec::new();
     for step in 1..20_u8 {
         let wish_at = f32::from(step) * 0.05;
         let limits = [look_at, ask_at.min(wish_at), wish_at, alone_at];
@@ -152,12 +155,11 @@ async fn limits(
             share(score.agree[1], score.paired),
             share(score.agree[2], score.paired),
         );
-        let worth = f_half(p, r);
-        if worth > best.0 {
-            best = (worth, wish_at);
-        }
+        tried.push((wish_at, f_half(p, r)));
     }
-    let best = best.1;
+    // The curve is flat: of limits that are as good as the best, the one that misses fewest wishes.
+    let most = tried.iter().map(|(_, worth)| *worth).fold(0.0, f64::max);
+    let best = tried.iter().find(|(_, worth)| *worth >= most - ALIKE).map_or(0.5, |(limit, _)| *limit);
     Ok([look_at, ask_at.min(best), best, alone_at.max(best)])
 }
 
