@@ -16,7 +16,7 @@ async fn change(lab: &Lab, acme: &Scope, worker: u64, round: u64) {
     let states = ["review", "published", "withdrawn", "rejected"];
     let state = states[usize::try_from(worker + round).unwrap() % 4];
     let mut tx = pool.begin().await.unwrap();
-    // As every transaction of ours has it; whoever waits in a circle tries again.
+    // Who is chosen to end a circle of waiting gives up: what it counted goes with it.
     let statements = [
         "update posts set state = $2, board_id = (select id from boards where organization_id = $1 order by md5(name || $3) limit 1)
          where id in (select id from posts where organization_id = $1 and abs(hashtext(id::text)) % 97 = $3 order by id for update)",

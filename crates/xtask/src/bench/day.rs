@@ -53,8 +53,8 @@ create function note_refresh() returns trigger language plpgsql security definer
     return new; end $$;
 create trigger noted_refresh after update on gong_credentials for each row execute function note_refresh()";
 
-/// How many times as fast. What the machine holds up for a moment counts as many times: at 48 a tenth of a second without a processor
-/// was five seconds without an answer, and the worker took that for an outage of the database, as it should.
+/// How many times as fast. What the machine holds up for a moment counts as many times: the second in which a connection has to show
+/// that it lives before it is lent is 42 ms here.
 const FACTOR: u32 = 24;
 
 /// How much, how fast, how long.

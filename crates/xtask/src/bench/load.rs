@@ -133,6 +133,7 @@ fn paths(app: &App, database: &Database) -> Result<Vec<String>, Fault> {
         "/posts?q=nothing+like+this",
         "/posts?label=tag7&sort=newest",
         "/posts?label=nothing",
+        "/posts?q=export&label=nothing",
         "/review",
         "/api/v1/posts?limit=100",
         "/api/v1/posts?priority=critical",
