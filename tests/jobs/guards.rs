@@ -1,5 +1,7 @@
 //! What we rely on in apalis' tables. When one of these fails after an update, read migrations/0002_jobs.sql first.
 
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+
 use crate::support::{Actor, Desk, desk, seconds};
 
 #[tokio::test]
@@ -62,6 +64,47 @@ async fn apalis_says_pending_queued_and_the_rest_in_the_words_that_we_use() {
     let definition = desk.text("select pg_get_functiondef('apalis.get_jobs'::regproc)").await;
     for word in ["'Pending'", "'Failed'", "'Queued'", "skip locked", "run_at < now()"] {
         assert!(definition.to_lowercase().contains(&word.to_lowercase()), "{word}: {definition}");
+    }
+}
+
+/// Sends and takes jobs in one transaction, and says how many rows of the jobs were read for it.
+const READ: &str = "
+do $$ declare o record; begin
+    for o in select metadata -> 'sp.organization' as id, metadata -> 'sp.key' as key from apalis.jobs where status = 'Pending' limit 20 loop
+        perform soundpost_enqueue_job('fresh', 'poll', o.id::uuid, gen_random_uuid(), o.key, null, 0, 8, null);
+        perform soundpost_enqueue_job('fresh', 'poll', o.id::uuid, gen_random_uuid(), o.key || ' later', now() + interval '1 h', 0, 8, null);
+        perform soundpost_enqueue_job('fresh', 'poll', o.id::uuid, gen_random_uuid(), o.key || ' later', null, 0, 8, null);
+    end loop;
+end $$;
+do $$ begin
+    for n in 1..20 loop
+        perform id from apalis.get_jobs('w', 'fresh', 1);
+    end loop;
+end $$";
+
+#[tokio::test]
+async fn lod_03_a_long_queue_costs_no_more_than_a_short_one() {
+    let desk = desk().await;
+    desk.change("insert into apalis.workers (id, worker_type, storage_name) values ('w', 'fresh', 'x')")
+        .await;
+    desk.change(
+        "insert into apalis.jobs (id, job_type, job, status, attempts, max_attempts, run_at, metadata, done_at)
+         select apalis.generate_ulid(), 'fresh', '', case when n > 3000 then 'Done' else 'Pending' end, 0, 8,
+            now() - n * interval '1 s', hstore(array['sp.kind', 'poll', 'sp.subject', gen_random_uuid()::text,
+                'sp.organization', gen_random_uuid()::text, 'sp.key', 'poll:' || n]), case when n > 3000 then now() end
+         from generate_series(1, 9000) n",
+    )
+    .await;
+    desk.change("analyze apalis.jobs").await;
+    let mut connection = PgConnection::connect(&desk.url).await.unwrap();
+    let read = "select (seq_tup_read + idx_tup_fetch)::bigint from pg_stat_xact_user_tables where relid = 'apalis.jobs'::regclass";
+    let mut tx = connection.begin().await.unwrap();
+    let mut before: i64 = sqlx::query_scalar(read).fetch_one(&mut *tx).await.unwrap();
+    for (part, most) in READ.split_inclusive("end $$;").zip([20 * 15, 20 * 6]) {
+        sqlx::raw_sql(AssertSqlSafe(part.to_owned())).execute(&mut *tx).await.unwrap();
+        let after: i64 = sqlx::query_scalar(read).fetch_one(&mut *tx).await.unwrap();
+        assert!(after - before <= most, "{} rows were read by {part}", after - before);
+        before = after;
     }
 }
 

@@ -9,4 +9,5 @@
 mod asvs;
 mod container;
 mod doctor;
+mod migration;
 mod support;

@@ -1,9 +1,10 @@
 //! Erasing a person, and erasing an organization: nothing is left, nothing comes back, nobody else loses anything.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use gong_sim::{NewCall, Party};
 use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use stories::{Org, World};
 
 use crate::support::*;
@@ -313,6 +314,36 @@ async fn ten_18_an_erased_organization_leaves_no_row_and_others_keep_all_of_thei
         asked,
         "no request after it"
     );
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_18_an_organization_is_erased_while_somebody_writes_into_it() {
+    let world = World::start().await;
+    let acme = world.organization("acme").await;
+    world.connect(&acme, Some(7)).await;
+    // Holds a row of the organization, and wants to refer to the organization itself afterwards: each waits for the other.
+    let mut writer = PgConnection::connect(&world.database.url).await.unwrap();
+    let hold =
+        format!("begin; update memberships set role = role where organization_id = '{}'", acme.id.uuid());
+    sqlx::raw_sql(AssertSqlSafe(hold)).execute(&mut writer).await.unwrap();
+    let waits = "select exists (select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database())";
+    let erasing = acme.browser.post("/api/v1/organization/erase", json!({ "name": "acme" }));
+    let writing = async {
+        while !sqlx::query_scalar::<_, bool>(waits).fetch_one(world.db.pool()).await.unwrap() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let refer = format!(
+            "insert into boards (id, organization_id, name, created_at) values (gen_random_uuid(), '{}', 'Late', now()); commit",
+            acme.id.uuid()
+        );
+        sqlx::raw_sql(AssertSqlSafe(refer)).execute(&mut writer).await
+    };
+    let (erased, written) = tokio::join!(erasing, writing);
+    written.unwrap();
+    assert_eq!(erased.status, 204, "{}", erased.text);
+    let left = rows_of(&world, &acme).await;
+    assert!(left.values().all(|count| *count == 0), "{left:?}");
     world.finish().await;
 }
 

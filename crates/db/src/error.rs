@@ -1,5 +1,7 @@
 //! What can go wrong with the database, seen from above.
 
+use std::error::Error;
+
 /// Why the database did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
@@ -37,4 +39,23 @@ impl DbError {
             Self::ClaimLost => "request_taken_over",
         }
     }
+}
+
+/// Whether an error, or one that caused it, means that PostgreSQL sacrificed this transaction so that another could go on. It is
+/// undone, and may be done again.
+pub fn is_deadlock(error: &(dyn Error + 'static)) -> bool {
+    has_code(error, &["40P01"])
+}
+
+/// Whether an error, or one that caused it, is one that PostgreSQL calls by one of these codes (SQLSTATE).
+pub(crate) fn has_code(error: &(dyn Error + 'static), codes: &[&str]) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let code = error.downcast_ref::<sqlx::Error>().and_then(|error| error.as_database_error()?.code());
+        if code.is_some_and(|code| codes.contains(&&*code)) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }

@@ -14,7 +14,7 @@ mod migrate;
 mod outage;
 mod tx;
 
-pub use error::DbError;
+pub use error::{DbError, is_deadlock};
 
 pub use events::{Events, News};
 pub use export::export_page;

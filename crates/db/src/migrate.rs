@@ -12,7 +12,7 @@ use sqlx::{
 };
 use tokio::time::Instant;
 
-use crate::DbError;
+use crate::{DbError, error::has_code};
 
 /// Our migrations, compiled in.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
@@ -21,6 +21,9 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
 const ORDER: i64 = 0x736f_756e_6470;
 /// How long a statement may wait for a table, and everybody behind it. Requests have a second.
 const LOCK_WAIT: &str = "700ms";
+/// Every so many tries it waits longer: PostgreSQL takes a table away from autovacuum only after `deadlock_timeout`, a second.
+const LONGER_EVERY: u32 = 5;
+const LONGER_LOCK_WAIT: &str = "1300ms";
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(800);
 /// How long it is tried, and how long others that migrate are waited for.
@@ -43,8 +46,11 @@ where
     let mut guard = PgConnection::connect_with(&options).await.map_err(failed)?;
     wait_for_others(&mut guard).await?;
     let end = Instant::now() + PATIENCE;
+    let mut tries = 0;
     let result = loop {
-        match try_once(&options, &prepare_jobs).await {
+        tries += 1;
+        let patience = if tries % LONGER_EVERY == 0 { LONGER_LOCK_WAIT } else { LOCK_WAIT };
+        match try_once(&options, patience, &prepare_jobs).await {
             Err(error) if waited_in_vain(&error) && Instant::now() < end => {
                 tracing::info!("A table was in use; the migration tries again.");
                 tokio::time::sleep(PAUSE).await;
@@ -77,9 +83,9 @@ async fn wait_for_others(guard: &mut PgConnection) -> Result<(), DbError> {
     }
 }
 
-async fn be_careful(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+async fn be_careful(connection: &mut PgConnection, patience: &str) -> Result<(), sqlx::Error> {
     sqlx::query("select set_config('lock_timeout', $1, false)")
-        .bind(LOCK_WAIT)
+        .bind(patience)
         .execute(&mut *connection)
         .await?;
     // The server goes on with a statement whose client was killed, unless it looks; not every system lets it.
@@ -88,19 +94,23 @@ async fn be_careful(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 }
 
 /// Connections are of one try only: a failed one keeps the lock of whoever migrates.
-async fn try_once<F, E>(options: &PgConnectOptions, prepare_jobs: &F) -> Result<(), DbError>
+async fn try_once<F, E>(
+    options: &PgConnectOptions,
+    patience: &'static str,
+    prepare_jobs: &F,
+) -> Result<(), DbError>
 where
     F: AsyncFn(&PgPool) -> Result<(), E>,
     E: Into<sqlx::Error>,
 {
     let pool = PgPoolOptions::new()
         .max_connections(2)
-        .after_connect(|connection, _| Box::pin(async move { be_careful(connection).await }))
+        .after_connect(move |connection, _| Box::pin(async move { be_careful(connection, patience).await }))
         .connect_with(options.clone())
         .await
         .map_err(DbError::while_doing("connecting to migrate"))?;
     let result = match prepare_jobs(&pool).await {
-        Ok(()) => ours(&pool).await,
+        Ok(()) => ours(&pool, patience).await,
         Err(error) => Err(DbError::Jobs(error.into())),
     };
     pool.close().await;
@@ -108,7 +118,7 @@ where
 }
 
 /// Our migrations, one after the other.
-async fn ours(pool: &PgPool) -> Result<(), DbError> {
+async fn ours(pool: &PgPool, patience: &str) -> Result<(), DbError> {
     if pending_migrations(pool).await? == 0 {
         // Looks whether what was applied is what we know.
         return MIGRATOR.run(pool).await.map_err(DbError::Migrate);
@@ -118,10 +128,9 @@ async fn ours(pool: &PgPool) -> Result<(), DbError> {
     connection.close_on_drop();
     sweep(&mut connection).await.map_err(failed)?;
     for migration in MIGRATOR.iter() {
-        // What runs outside of a transaction is built beside the traffic, which does not wait for it: it may be patient.
-        let patience = if migration.no_tx { "0" } else { LOCK_WAIT };
+        // What runs outside of a transaction is built beside the traffic, which does not wait for it: it may take its time.
         sqlx::query("select set_config('lock_timeout', $1, false)")
-            .bind(patience)
+            .bind(if migration.no_tx { "0" } else { patience })
             .execute(&mut *connection)
             .await
             .map_err(failed)?;
@@ -155,15 +164,7 @@ async fn sweep(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 
 /// Whether somebody else used what a migration wanted to change.
 fn waited_in_vain(error: &DbError) -> bool {
-    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = next {
-        let code = error.downcast_ref::<sqlx::Error>().and_then(|error| error.as_database_error()?.code());
-        if code.is_some_and(|code| matches!(&*code, "55P03" | "40P01")) {
-            return true;
-        }
-        next = error.source();
-    }
-    false
+    has_code(error, &["55P03", "40P01"])
 }
 
 /// How many of our migrations this database lacks; all of them when it was never migrated.

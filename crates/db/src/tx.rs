@@ -21,6 +21,10 @@ const FLEET_ROLE: &str = "soundpost_fleet";
 
 /// How long an idle connection may take to show that it lives.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+/// The same for one that was in use a moment ago. That one is slow rather than dead; a new one would cost a busy server more
+/// than the answer does.
+const IN_USE_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+const A_MOMENT: Duration = Duration::from_secs(5);
 
 /// The database as rooms and doors see it.
 #[derive(Debug, Clone)]
@@ -80,7 +84,7 @@ impl Db {
             .max_connections(most)
             .acquire_timeout(Duration::from_secs(10))
             .test_before_acquire(false)
-            .before_acquire(|connection, _| Box::pin(lives(connection)))
+            .before_acquire(|connection, was| Box::pin(lives(connection, was.idle_for)))
             .idle_timeout(Duration::from_secs(300))
             .max_lifetime(Duration::from_secs(1800))
     }
@@ -162,8 +166,9 @@ impl Db {
 
 /// Whether an idle connection still answers: asked each time one is lent. sqlx would ask without an end, and connections that
 /// went silent would keep everybody waiting after an outage.
-async fn lives(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let answered = tokio::time::timeout(ANSWERS_WITHIN, connection.ping()).await;
+async fn lives(connection: &mut PgConnection, idle: Duration) -> Result<bool, sqlx::Error> {
+    let patience = if idle < A_MOMENT { IN_USE_ANSWERS_WITHIN } else { ANSWERS_WITHIN };
+    let answered = tokio::time::timeout(patience, connection.ping()).await;
     answered.map_err(|_| sqlx::Error::PoolTimedOut)?.map(|()| true)
 }
 
