@@ -22,7 +22,7 @@ async fn change(lab: &Lab, acme: &Scope, worker: u64, round: u64) {
          where id in (select id from posts where organization_id = $1 and abs(hashtext(id::text)) % 97 = $3 order by id for update)",
         "insert into posts (id, organization_id, board_id, title, summary, description, kind, sentiment, priority, area, state,
             analyzer, created_at, updated_at)
-         select gen_random_uuid(), $1, id, 'One', 'more', '', 'bug', 'neutral', 'low', '', $2, 'basic/4', now(), now()
+         select gen_random_uuid(), $1, id, 'One', 'more', '', 'bug', 'neutral', 'low', '', $2, 'basic/5', now(), now()
          from boards, generate_series(0, $3::bigint % 3) where organization_id = $1",
         "update feedback_calls set state = case $2 when 'review' then 'waiting' when 'published' then 'done' when 'withdrawn' then 'failed'
             else 'discarded' end, reason = case when $3 % 2 = 0 then 'no_board' else 'monthly_cap' end

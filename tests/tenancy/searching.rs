@@ -168,7 +168,7 @@ const POSTS: &str = "
     insert into posts (id, organization_id, board_id, title, summary, description, kind, sentiment, priority, area, tags, state, analyzer,
         account_count, created_at, updated_at)
     select gen_random_uuid(), $1, board.id, t.title, 'They ask for it in ' || $2, '', 'bug', 'neutral', case when n % 50 = 0 then 'high' else 'low' end,
-        'search', case when n % 300 = 90 then array['rare', 'more'] else '{}' end, case when n % 40 = 3 then 'review' else 'published' end, 'basic/4', 3000 - n, now() - n * interval '1 minute', now()
+        'search', case when n % 300 = 90 then array['rare', 'more'] else '{}' end, case when n % 40 = 3 then 'review' else 'published' end, 'basic/5', 3000 - n, now() - n * interval '1 minute', now()
     from board, generate_series(1, 2400) n,
         lateral (select case n when 2390 then '100% of Жук_und & Ümlaut\\path' when 2391 then 'Quince 東京都 7z' else 'Export of site' || n % 97 end as title) t";
 

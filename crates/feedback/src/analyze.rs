@@ -68,7 +68,7 @@ pub struct Scored {
 /// Finds feedback in conversations.
 #[async_trait]
 pub trait Analyzer: Send + Sync + Debug {
-    /// What it is called on posts, with everything in it that changes its outcome: `basic/4`, `anthropic/claude-…/2`.
+    /// What it is called on posts, with everything in it that changes its outcome: `basic/5`, `anthropic/claude-…/2`.
     fn name(&self) -> String;
 
     /// Stage two.

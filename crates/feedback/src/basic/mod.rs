@@ -1,5 +1,5 @@
 //! The analyzer that needs no key and no network: a quick screen over words, linear weights on what sentences mean, and rules that make
-//! titles out of what was said. It knows less than a language model and says so: posts name it `basic/4`.
+//! titles out of what was said. It knows less than a language model and says so: posts name it `basic/5`.
 //!
 //! `cargo xtask train` makes its weights out of the labelled calls; docs/QUALITY.md says how good it is.
 
@@ -193,7 +193,7 @@ impl BasicAnalyzer {
 #[async_trait]
 impl Analyzer for BasicAnalyzer {
     fn name(&self) -> String {
-        "basic/4".into()
+        "basic/5".into()
     }
 
     async fn detect(&self, talk: &Conversation) -> Result<(Detection, Usage), FeedbackError> {

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How the ids of the newest file of the test half begin.
-const NEWEST: &str = "test-d-";
+const NEWEST: &str = "test-e-";
 
 pub(super) async fn measure(bench: &Bench, report: &mut Report) -> Result<(), Fault> {
     let calls = labelled::read(&bench.labelled, "test-")?;
@@ -42,7 +42,7 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> Result<(), Fa
     );
     let mut rows: Vec<Vec<String>> = styles.iter().map(|(style, score)| row(style, score)).collect();
     rows.push(row("all", &whole));
-    rows.push(row("`test-d` alone", &newest));
+    rows.push(row("`test-e` alone", &newest));
     let head = [
         "style",
         "calls",
@@ -59,7 +59,7 @@ pub(super) async fn measure(bench: &Bench, report: &mut Report) -> Result<(), Fa
     ];
     let agree = whole.agree.map(|count| share(count, whole.paired));
     let text = format!(
-        "The default analyzer (`{}`) on {} calls of the test half with {} labelled items. Training saw the tune half only. `test-d` is the \
+        "The default analyzer (`{}`) on {} calls of the test half with {} labelled items. Training saw the tune half only. `test-e` is the \
          newest file, written by a hand that knew nothing of the analyzer.\n\n{}\n\
          A labelled item is found when a quote of a found item overlaps one of its quotes: the same turn, and one text holds the other. \
          A found item is right when one of its quotes overlaps a labelled one. *One to one* pairs them: what covers two wishes finds one, \
