@@ -1,7 +1,8 @@
--- A long queue costs no more than a short one: whoever sends or takes a job reads the jobs that it is about, and not all that wait.
-
+-- A long queue costs no more than a short one.
+--
 -- Sending a job that lives already read every waiting job of all organizations: PostgreSQL looks into the index of what lives
 -- only where a question names each condition of that index, word for word.
+
 -- 'new', 'moved' (the live one waited for a later time) or 'live' (there is one already).
 create or replace function soundpost_enqueue_job(
     p_lane text, p_kind text, p_organization uuid, p_subject uuid, p_key text,
@@ -64,12 +65,3 @@ begin
     end loop;
     return 'live';
 end $$;
-
--- apalis takes one job at a time by a statement whose plan is made for a tenth of all that wait, because PostgreSQL does not know how
--- many are wanted when it plans: all of them sorted, and the whole table hashed, for one. Without these ways it goes along the index
--- that apalis made for it, and stops. Should a later version of apalis replace the function, it is slower again and nothing else.
-alter function apalis.get_jobs(text, text, integer) set enable_sort = off;
-alter function apalis.get_jobs(text, text, integer) set enable_seqscan = off;
-alter function apalis.get_jobs(text, text, integer) set enable_bitmapscan = off;
-alter function apalis.get_jobs(text, text, integer) set enable_hashjoin = off;
-alter function apalis.get_jobs(text, text, integer) set enable_mergejoin = off;

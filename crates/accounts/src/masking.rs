@@ -1,7 +1,7 @@
 //! Forgetting a person, and forgetting an organization. Knows no address: who is to be masked is for the caller to tell.
 
-use db::Tx;
-use kernel::Ambient;
+use db::{Db, Tx};
+use kernel::{Ambient, Scope};
 use serde_json::Value;
 
 use crate::{
@@ -11,6 +11,8 @@ use crate::{
 
 /// Lines of the audit log that are read at once.
 const AT_ONCE: i64 = 500;
+/// How often erasing an organization is tried while others write into it.
+const ERASE_TRIES: u32 = 3;
 
 /// Writes whatever names a person anew: lines of the audit log and names of API keys. `mask` says what is left of a text,
 /// or nothing when the person is not in it. Says how many records were changed.
@@ -86,25 +88,46 @@ pub async fn forget_account(tx: &mut Tx, email: &str) -> Result<bool, AccountsEr
     store::forget_account(tx, &email).await
 }
 
-/// Erases the organization of the transaction with everything that hangs on it. `name` is what the owner typed. People
+/// Erases the organization of the scope with everything that hangs on it. `name` is what the owner typed. People
 /// who belong to no other organization go with it; what stays is its id, the time and counts. Says the counts.
 ///
 /// # Errors
 /// [`AccountsError::Forbidden`] below owner; [`AccountsError::Invalid`] naming `name` when it is not the organization's;
 /// when the database fails.
 pub async fn erase_organization(
-    tx: &mut Tx,
+    db: &Db,
+    scope: &Scope,
     name: &str,
     ambient: &dyn Ambient,
 ) -> Result<Value, AccountsError> {
-    require(tx.scope().actor(), Permission::EraseOrganization)?;
-    let known = organizations::find(tx).await?.ok_or(AccountsError::NotFound { what: "organization" })?;
+    let mut tries = 1;
+    loop {
+        match erase_at_once(db, scope, name, ambient).await {
+            // Somebody who was writing waited for the organization, and it for what they wrote.
+            Err(error) if tries < ERASE_TRIES && db::is_deadlock(&error) => tries += 1,
+            result => return result,
+        }
+    }
+}
+
+async fn erase_at_once(
+    db: &Db,
+    scope: &Scope,
+    name: &str,
+    ambient: &dyn Ambient,
+) -> Result<Value, AccountsError> {
+    let mut tx = db.begin(scope).await?;
+    require(scope.actor(), Permission::EraseOrganization)?;
+    let known =
+        organizations::find(&mut tx).await?.ok_or(AccountsError::NotFound { what: "organization" })?;
     if known.name != name.trim() {
         return Err(AccountsError::invalid("name", "must be the name of the organization, letter by letter"));
     }
-    members::end_sessions(tx, None).await?;
-    let counts = store::erase_organization(tx, ambient.now()).await?;
-    counts.ok_or(AccountsError::NotFound { what: "organization" })
+    members::end_sessions(&mut tx, None).await?;
+    let counts = store::erase_organization(&mut tx, ambient.now()).await?;
+    let counts = counts.ok_or(AccountsError::NotFound { what: "organization" })?;
+    tx.commit().await?;
+    Ok(counts)
 }
 
 #[cfg(test)]

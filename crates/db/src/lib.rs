@@ -15,7 +15,6 @@ mod outage;
 mod tx;
 
 pub use error::{DbError, is_deadlock};
-
 pub use events::{Events, News};
 pub use export::export_page;
 pub use halt::{Halt, halt, is_halted, start_traffic, stop_traffic};

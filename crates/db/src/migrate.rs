@@ -21,7 +21,8 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("../../migrations");
 const ORDER: i64 = 0x736f_756e_6470;
 /// How long a statement may wait for a table, and everybody behind it. Requests have a second.
 const LOCK_WAIT: &str = "700ms";
-/// Every so many tries it waits longer: PostgreSQL takes a table away from autovacuum only after `deadlock_timeout`, a second.
+/// Every so many tries it waits longer, and what meets that fails once: PostgreSQL takes a table away from autovacuum only after
+/// `deadlock_timeout`, which is a second unless somebody set it.
 const LONGER_EVERY: u32 = 5;
 const LONGER_LOCK_WAIT: &str = "1300ms";
 /// Between two tries.

@@ -23,7 +23,7 @@ const FLEET_ROLE: &str = "soundpost_fleet";
 const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
 /// The same for one that was in use a moment ago. That one is slow rather than dead; a new one would cost a busy server more
 /// than the answer does.
-const IN_USE_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+const IN_USE_ANSWERS_WITHIN: Duration = Duration::from_secs(3);
 const A_MOMENT: Duration = Duration::from_secs(5);
 
 /// The database as rooms and doors see it.

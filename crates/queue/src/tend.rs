@@ -10,6 +10,22 @@ use crate::{Lane, QueueError};
 /// How many rows one sweep of [`tidy`] deletes from each table.
 const SWEEP: i64 = 5_000;
 
+/// apalis takes one job at a time by a statement that PostgreSQL plans for a tenth of all that wait, as it does not know how many
+/// are wanted: all of them sorted, and the whole table hashed, for one. Without these ways it goes along the index that apalis made
+/// for it, and stops. After each of apalis' migrations, because one that replaces the function takes its settings away.
+const ALONG_THE_INDEX: &str = "
+do $$
+declare
+    taking regprocedure := to_regprocedure('apalis.get_jobs(text, text, integer)');
+    way text;
+begin
+    if (select proconfig is null from pg_proc where oid = taking) then
+        foreach way in array array['sort', 'seqscan', 'bitmapscan', 'hashjoin', 'mergejoin'] loop
+            execute format('alter function %s set enable_%s = off', taking, way);
+        end loop;
+    end if;
+end $$";
+
 /// Creates or updates apalis' own tables; goes before our migrations, which build on them.
 ///
 /// # Errors
@@ -18,7 +34,8 @@ pub async fn setup(pool: &PgPool) -> Result<(), sqlx::Error> {
     apalis_postgres::PostgresStorage::<()>::setup(pool).await.map_err(|error| match error {
         apalis_postgres::Error::Database(source) => source,
         other => sqlx::Error::Configuration(Box::new(other)),
-    })
+    })?;
+    sqlx::raw_sql(ALONG_THE_INDEX).execute(pool).await.map(|_| ())
 }
 
 /// Says on a worker's connection after how long without a sign of life workers are gone; the guards in the database need it.

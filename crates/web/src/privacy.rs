@@ -1,16 +1,13 @@
 //! What people do for privacy: retention, calls that vanished, people to erase, the end of the organization. API and pages
 //! both come here: one permission, one transaction, one line in the audit log.
 
-use accounts::{AccountsError, Entry, Permission, actions};
+use accounts::{Entry, Permission, actions};
 use db::Tx;
 use ingest::{AddressKind, Answer, Erasure, Question, ShroudKey};
 use kernel::{Actor, ErasureId};
 use serde_json::{Value, json};
 
 use crate::{AppState, Problem, auth::Caller};
-
-/// How often erasing an organization is tried while others write into it.
-const ERASE_TRIES: u32 = 3;
 
 /// How the organization's privacy stands.
 #[derive(Debug)]
@@ -154,26 +151,9 @@ pub(crate) async fn erase_organization(
     name: &str,
 ) -> Result<Value, Problem> {
     caller.require(state, Permission::EraseOrganization).await?;
-    let mut tries = 1;
-    let counts = loop {
-        match try_erase_organization(state, caller, name).await {
-            // Somebody who was writing waited for the organization, and it for what they wrote.
-            Err(error) if tries < ERASE_TRIES && db::is_deadlock(&error) => tries += 1,
-            result => break result?,
-        }
-    };
-    tracing::warn!(organization.id = %caller.scope.organization(), counts = %counts, "An organization was erased.");
-    Ok(counts)
-}
-
-async fn try_erase_organization(
-    state: &AppState,
-    caller: &Caller,
-    name: &str,
-) -> Result<Value, AccountsError> {
     // The claim of this request goes with the organization: there is nothing left to mark.
-    let mut tx = state.db.begin(&caller.scope.claimed(None)).await?;
-    let counts = accounts::erase_organization(&mut tx, name, &*state.ambient).await?;
-    tx.commit().await?;
+    let scope = caller.scope.claimed(None);
+    let counts = accounts::erase_organization(&state.db, &scope, name, &*state.ambient).await?;
+    tracing::warn!(organization.id = %caller.scope.organization(), counts = %counts, "An organization was erased.");
     Ok(counts)
 }

@@ -70,10 +70,8 @@ pub(crate) async fn import(json: bool) -> Result<(), Exit> {
 /// Erases an organization.
 pub(crate) async fn erase(organization: OrganizationId, confirm: &str) -> Result<(), Exit> {
     let db = open().await?;
-    let mut tx = db.begin(&Scope::operator(organization)).await.doing("opening the database")?;
-    let counts = accounts::erase_organization(&mut tx, confirm, &SystemAmbient)
-        .await
-        .doing("erasing the organization")?;
-    tx.commit().await.doing("erasing the organization")?;
+    let scope = Scope::operator(organization);
+    let erased = accounts::erase_organization(&db, &scope, confirm, &SystemAmbient).await;
+    let counts = erased.doing("erasing the organization")?;
     print_line(&json!({ "erased": organization, "counts": counts }).to_string())
 }

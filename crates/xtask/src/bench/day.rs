@@ -56,9 +56,9 @@ create function note_refresh() returns trigger language plpgsql security definer
     return new; end $$;
 create trigger noted_refresh after update on gong_credentials for each row execute function note_refresh()";
 
-/// How many times as fast. What the machine holds up for a moment counts as many times: the second in which a connection has to show
-/// that it lives before it is lent is 31 ms here.
-const FACTOR: u32 = 32;
+/// How many times as fast. What the machine holds up for a moment counts as many times: the two seconds after which
+/// a database that does not answer is taken to be away are 83 ms here.
+const FACTOR: u32 = 24;
 
 /// How long the polls that follow a connecting may take once all are connected.
 const FIRST_POLLS: Duration = Duration::from_secs(15 * 60);
@@ -100,7 +100,7 @@ pub(super) fn measure(_: &Ground, options: &Options, part: &mut Part) -> Result<
 }
 
 fn connect(app: &App, simulator: &Simulator, database: &Database, connections: u32) -> Result<(), Fault> {
-    let _serve = app.serve(&[])?;
+    let _serve = app.serve(&["--no-workers"])?;
     let email = "owner@company0.example";
     app.organization("Company 0", email)?;
     simulator.tell("/consent", &json!({ "consent": { "approve": 0 } }))?;
@@ -120,6 +120,7 @@ fn connect(app: &App, simulator: &Simulator, database: &Database, connections: u
         return Err(Fault::new(format!("only {connected} of {connections} connections came about")));
     }
     // The day is not to begin with everybody's first poll.
+    let _worker = app.start(&["work"])?;
     let left = "select count(*) from apalis.jobs where status in ('Queued', 'Running') or status = 'Pending' and run_at <= now()";
     let end = Instant::now() + FIRST_POLLS;
     while database.number(left)? > 0.0 {
