@@ -140,7 +140,9 @@ fn table(cases: &[Case]) -> String {
         };
         let ended = tests.iter().map(|(_, ended)| *ended).max().unwrap_or(Ended::Failed);
         shown += usize::from(ended != Ended::Failed);
-        let words: Vec<&str> = tests.iter().map(|(words, _)| words.as_str()).collect();
+        let mut words: Vec<&str> = tests.iter().map(|(words, _)| words.as_str()).collect();
+        // They end in another order each time.
+        words.sort_unstable();
         let _ = writeln!(text, "| {id} | {} | {} |", words.join("; "), ended.words());
     }
     let _ = writeln!(text, "\n{shown} of {} shown.", promised.len());
