@@ -1,5 +1,7 @@
 //! What customers asked for is on the board, once, with the words that they used.
 
+use std::process::Command;
+
 use feedback::Settings;
 use kernel::{FeedbackMode, PostState, Scope};
 use serde_json::json;
@@ -21,7 +23,7 @@ async fn what_a_customer_asks_for_is_a_post_whose_quotes_stand_in_the_transcript
     let acme = world.organization("acme").await;
     board(&world, &acme).await;
     let said = ["Hello there.", "I wish the report could be printed on paper."];
-    world.sim.add_call(acme.company, call_of("globex", &said));
+    let id = world.sim.add_call(acme.company, call_of("globex", &said));
     world.sim.add_call(acme.company, call_of("initech", &["All is well with us."]));
     world.connect(&acme, Some(10)).await;
     world.settle().await;
@@ -40,6 +42,11 @@ async fn what_a_customer_asks_for_is_a_post_whose_quotes_stand_in_the_transcript
     let ledger = feedback::ledger(&mut tx).await.unwrap();
     assert_eq!((ledger.done, ledger.discarded, ledger.wanted), (1, 1, 0));
     drop(tx);
+    let mut explain = Command::new(stories::program());
+    explain.args(["explain", "call", &id, "--organization", &acme.id.to_string()]);
+    let told = explain.env_clear().env("DATABASE_URL", &world.database.url).output().unwrap();
+    assert!(told.status.success(), "{told:?}");
+    assert!(String::from_utf8_lossy(&told.stdout).contains(&posts[0].id.to_string()), "{told:?}");
     world.finish().await;
 }
 

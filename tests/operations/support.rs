@@ -1,25 +1,10 @@
-//! What these stories share: the program, a world that stands still, and whether JSON is as a schema says.
+//! What these stories share: how the program is started, a world that stands still, and whether JSON is as a schema says.
 
-use std::{
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
+pub(crate) use stories::program;
 use stories::{World, WorldOptions};
-
-/// The program beside the tests; built when it is not there yet.
-pub(crate) fn program() -> PathBuf {
-    let here = std::env::current_exe().expect("tests know where they are");
-    let folder = here.parent().and_then(Path::parent).expect("target/debug").to_owned();
-    let program = folder.join(format!("soundpost{}", std::env::consts::EXE_SUFFIX));
-    if !program.exists() {
-        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        let built = Command::new(cargo).args(["build", "-q", "-p", "soundpost"]).status();
-        assert!(built.expect("cargo runs").success(), "the program can be built");
-    }
-    program
-}
 
 /// The program with these words and no variables yet.
 pub(crate) fn command(words: &[&str]) -> Command {

@@ -10,7 +10,7 @@ use std::{
 use gong_sim::{Consent, NewCall};
 use kernel::ExposeSecret;
 use serde_json::Value;
-use stories::{Browser, Org, PASSWORD, World};
+use stories::{Browser, Org, PASSWORD, World, program};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -18,20 +18,6 @@ use tokio::{
 use url::Url;
 
 use crate::support::still_world;
-
-/// The program beside the tests; built when it is not there yet.
-pub(crate) fn program() -> PathBuf {
-    let here = std::env::current_exe().expect("tests know where they are");
-    let folder = here.parent().and_then(std::path::Path::parent).expect("target/debug").to_owned();
-    let program = folder.join(format!("soundpost{}", std::env::consts::EXE_SUFFIX));
-    if !program.exists() {
-        let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-        let built =
-            Command::new(cargo).args(["build", "-q", "-p", "soundpost"]).status().expect("cargo runs");
-        assert!(built.success(), "the program can be built");
-    }
-    program
-}
 
 /// The program with these words and variables and no others.
 pub(crate) fn command(words: &[&str], variables: &[(&str, &str)]) -> Command {
